@@ -1,0 +1,107 @@
+package kernel
+
+import "math"
+
+// CachedAttention is the self-attention of one new token in each of Rows rows,
+// at position Pos, against caches of full length. The history of a row is an
+// index table: beams that share a past share its keys and values, and following
+// another beam changes the table, not the caches.
+type CachedAttention struct {
+	Rows, Heads, HeadDim, Pos, Slots, Length int
+
+	QKV []float32 // [Rows, 3·Heads·HeadDim], of the new tokens
+
+	// K and V are the caches [Slots, Length, Heads·HeadDim]. The new key and
+	// value of row r are first stored at slot r, position Pos.
+	K, V []float32
+
+	// Table[r·TableRow+t] is the slot that holds position t ≤ Pos of row r, or
+	// -1 for a hidden key. At t = Pos it is r itself or -1.
+	Table    []int32
+	TableRow int
+
+	Dst []float32 // [Rows, Heads·HeadDim]
+}
+
+// Run stores the new keys and values and computes Dst. A row that sees no key
+// at all gives zeros.
+func (c *CachedAttention) Run(p *Pool) {
+	c.Dst = c.Dst[:c.Rows*c.Heads*c.HeadDim]
+	c.run(p, nil)
+}
+
+// Weights stores the new keys and values, and the attention probabilities in
+// dst [Rows, Heads, Length]. Dst is not used.
+func (c *CachedAttention) Weights(p *Pool, dst []float32) {
+	c.run(p, dst[:c.Rows*c.Heads*c.Length])
+}
+
+func (c *CachedAttention) run(p *Pool, weights []float32) {
+	d := c.Heads * c.HeadDim
+	c.QKV, c.K, c.V = c.QKV[:c.Rows*3*d], c.K[:c.Slots*c.Length*d], c.V[:c.Slots*c.Length*d]
+	if c.Pos < 0 || c.Pos >= c.Length || c.Rows > c.Slots || c.Pos >= c.TableRow {
+		panic("kernel: CachedAttention beyond its caches")
+	}
+	f := p.frame()
+	f.cached = cachedTask{c: *c, frame: f, weights: weights}
+	p.Run(c.Rows*c.Heads, &f.cached)
+	p.release(f)
+}
+
+type cachedTask struct {
+	c       CachedAttention
+	frame   *frame
+	weights []float32 // want these and not Dst
+}
+
+func (t *cachedTask) Do(worker, i int) {
+	c := &t.c
+	row, head := i/c.Heads, i%c.Heads
+	w := t.frame.scratch(worker, c.Pos+1)
+	if t.weights != nil {
+		w = t.weights[i*c.Length:][:c.Length]
+		clear(w[c.Pos+1:])
+	}
+	c.rowGeneric(w[:c.Pos+1], row, head, t.weights == nil)
+}
+
+// rowGeneric stores the new key and value of one head, computes the
+// probabilities w [Pos+1] and, if wanted, that head of Dst.
+func (c *CachedAttention) rowGeneric(w []float32, row, head int, values bool) {
+	d := c.Heads * c.HeadDim
+	at := head * c.HeadDim
+	qkv := c.QKV[row*3*d:][:3*d]
+	table := c.Table[row*c.TableRow:][:c.Pos+1]
+	query := qkv[at:][:c.HeadDim]
+	copy(c.K[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[d+at:])
+	copy(c.V[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[2*d+at:])
+
+	scale := 1 / math.Sqrt(float64(c.HeadDim))
+	visible := 0
+	for t, slot := range table {
+		if slot < 0 {
+			w[t] = float32(math.Inf(-1))
+			continue
+		}
+		visible++
+		w[t] = float32(dotGeneric(query, c.K[(int(slot)*c.Length+t)*d+at:][:c.HeadDim]) * scale)
+	}
+	if visible == 0 {
+		clear(w)
+	} else {
+		softmaxGeneric(w, w)
+	}
+	if !values {
+		return
+	}
+	out := c.Dst[row*d+at:][:c.HeadDim]
+	clear(out)
+	for t, slot := range table {
+		if slot < 0 {
+			continue
+		}
+		for i, v := range c.V[(int(slot)*c.Length+t)*d+at:][:c.HeadDim] {
+			out[i] += float32(w[t] * v)
+		}
+	}
+}

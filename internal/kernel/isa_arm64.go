@@ -1,0 +1,3 @@
+package kernel
+
+func availableLevels() []level { return []level{levelGeneric} }

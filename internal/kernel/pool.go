@@ -1,0 +1,221 @@
+package kernel
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// A Task is work that can be cut into independent pieces. Do computes piece i;
+// worker, in [0, Threads()), tells which of the pool's threads runs it and may
+// select private scratch memory. Two calls with the same worker never overlap
+// within one Run.
+type Task interface {
+	Do(worker, i int)
+}
+
+// Pool is a fixed set of threads that kernels split their work over. Idle
+// workers spin for a moment, so that a chain of short kernels starts without
+// delay, and then park. The nil *Pool is valid and runs everything on the
+// caller's goroutine.
+//
+// A Pool may be used by several goroutines at once; their Runs take turns.
+type Pool struct {
+	threads int
+	turn    sync.Mutex // held for the whole of a Run
+	workers []*worker
+
+	// The job on offer. task and n are written before state opens a new
+	// generation and read only by workers that have joined that generation.
+	task   Task
+	n      int64
+	_      [64]byte
+	next   atomic.Int64 // the next piece to hand out
+	_      [64]byte
+	state  atomic.Uint64 // generation<<32 | open<<31 | workers inside
+	_      [64]byte
+	failed atomic.Pointer[PanicError]
+	closed atomic.Bool
+
+	frames frameList
+}
+
+const stateOpen = 1 << 31
+
+type worker struct {
+	asleep atomic.Bool
+	wake   chan struct{}
+}
+
+// PanicError is what Run panics with when a task panicked on any thread. It is
+// an error so that a caller can recover it and return it; when the cause was an
+// error too, such as the fault of a mapped file that shrank, errors.As sees it.
+type PanicError struct {
+	Value any    // what the task panicked with
+	Stack []byte // the stack of the thread that panicked
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("kernel: task failed: %v", e.Value) }
+
+// Unwrap returns the cause when it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// NewPool returns a pool of the given number of threads, the caller of Run
+// counted as one of them; fewer than one means as many as there are processors.
+func NewPool(threads int) *Pool {
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	p := &Pool{threads: threads}
+	for id := 1; id < threads; id++ {
+		w := &worker{wake: make(chan struct{}, 1)}
+		p.workers = append(p.workers, w)
+		go p.serve(w, id)
+	}
+	return p
+}
+
+// Threads is the number of pieces that can be worked on at the same time.
+func (p *Pool) Threads() int {
+	if p == nil {
+		return 1
+	}
+	return p.threads
+}
+
+// Close ends the workers. The pool must not be used afterwards.
+func (p *Pool) Close() {
+	if p == nil {
+		return
+	}
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	if p.closed.Swap(true) {
+		return
+	}
+	for _, w := range p.workers {
+		w.rouse()
+	}
+}
+
+// Run calls t.Do(worker, i) once for every i in [0, n) and returns when all
+// are done. Pieces are handed out one at a time, in order, to whichever thread
+// is free. If a piece panics, the remaining ones are skipped and Run panics
+// with a *PanicError; so does a memory fault inside a piece.
+func (p *Pool) Run(n int, t Task) {
+	if n <= 0 {
+		return
+	}
+	if p == nil || p.threads == 1 || n == 1 {
+		if e := runSerially(n, t); e != nil {
+			panic(e)
+		}
+		return
+	}
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.task, p.n = t, int64(n)
+	p.next.Store(0)
+	p.failed.Store(nil)
+	generation := p.state.Load()>>32 + 1
+	p.state.Store(generation<<32 | stateOpen)
+	for _, w := range p.workers[:min(len(p.workers), n-1)] {
+		w.rouse()
+	}
+	p.work(0)
+	for { // close the job: a worker that has not joined yet need not be waited for
+		s := p.state.Load()
+		if p.state.CompareAndSwap(s, s&^stateOpen) {
+			break
+		}
+	}
+	for spins := 0; uint32(p.state.Load()) != 0; spins++ {
+		if spins > 1<<12 {
+			runtime.Gosched()
+		}
+	}
+	p.task = nil
+	if e := p.failed.Load(); e != nil {
+		panic(e)
+	}
+}
+
+// work takes pieces until none is left.
+func (p *Pool) work(id int) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			p.failed.CompareAndSwap(nil, newPanicError(v))
+			p.next.Store(p.n)
+		}
+	}()
+	for i := p.next.Add(1) - 1; i < p.n; i = p.next.Add(1) - 1 {
+		p.task.Do(id, int(i))
+	}
+}
+
+func runSerially(n int, t Task) (err *PanicError) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanicError(v)
+		}
+	}()
+	for i := range n {
+		t.Do(0, i)
+	}
+	return nil
+}
+
+func newPanicError(v any) *PanicError {
+	if e, ok := v.(*PanicError); ok {
+		return e
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// serve is the life of a worker: join every job that opens, park when none does.
+func (p *Pool) serve(w *worker, id int) {
+	const patience = 1 << 14 // loads of an unchanged word, some tens of microseconds
+	seen := uint64(0)
+	for idle := 0; !p.closed.Load(); {
+		s := p.state.Load()
+		if s&stateOpen != 0 && s>>32 != seen {
+			if p.state.CompareAndSwap(s, s+1) {
+				seen = s >> 32
+				p.work(id)
+				p.state.Add(^uint64(0))
+				idle = 0
+			}
+			continue
+		}
+		if idle++; idle < patience {
+			if idle%1024 == 0 {
+				runtime.Gosched()
+			}
+			continue
+		}
+		idle = 0
+		w.asleep.Store(true)
+		if s := p.state.Load(); (s&stateOpen != 0 && s>>32 != seen) || p.closed.Load() {
+			w.asleep.Store(false)
+			continue
+		}
+		<-w.wake
+	}
+}
+
+// rouse wakes a parked worker; it costs one load if the worker is awake.
+func (w *worker) rouse() {
+	if w.asleep.Load() && w.asleep.CompareAndSwap(true, false) {
+		select {
+		case w.wake <- struct{}{}:
+		default: // a token left from a race is waiting already
+		}
+	}
+}
