@@ -1,0 +1,118 @@
+package jpeg
+
+// The careful decoder takes the bytes of a sequential scan exactly when
+// libjpeg does. It is used near the end of the window, where that matters: a
+// file may lack its last bytes, and whether the picture still counts as whole
+// depends on whether libjpeg asked for one of them ahead of its need.
+
+const (
+	carefulDepth = 57 // libjpeg fills its 64 bits to at least this
+	carefulLook  = 8  // and looks up codes by this many bits
+)
+
+// carefulBlock is decodeBlock with the reading habits of libjpeg.
+func (d *decoder) carefulBlock(blk *block, c *component, q *[64]uint16) (mask uint32, ok bool) {
+	size, ok := d.carefulSymbol(d.dcTables[c.dcTable])
+	if !ok {
+		return 0, false
+	}
+	diff, ok := d.carefulValue(int(size))
+	if !ok {
+		return 0, false
+	}
+	c.dcPred += diff
+	blk[0] = int16(c.dcPred) * int16(q[0])
+	if blk[0] != 0 {
+		mask = 1 << 8
+	}
+	for k := 1; k < 64; k++ {
+		symbol, ok := d.carefulSymbol(d.acTables[c.acTable])
+		if !ok {
+			return 0, false
+		}
+		k += int(symbol >> 4)
+		if symbol&15 == 0 {
+			if symbol>>4 != 15 {
+				break
+			}
+			continue
+		}
+		v, ok := d.carefulValue(int(symbol & 15))
+		if !ok {
+			return 0, false
+		}
+		z := zigzag[k]
+		blk[z] = int16(v) * int16(q[z])
+		mask |= columnBit[z]
+	}
+	return mask, true
+}
+
+// carefulValue takes size appended bits.
+func (d *decoder) carefulValue(size int) (int32, bool) {
+	if size == 0 {
+		return 0, true
+	}
+	if !d.carefulNeed(size) {
+		return 0, false
+	}
+	d.bits -= size
+	return extend(int32(d.acc>>uint(d.bits))&(1<<size-1), size), true
+}
+
+func (d *decoder) carefulSymbol(t *huffTable) (byte, bool) {
+	length := 1
+	if d.bits < carefulLook && !d.carefulFill(0) {
+		return 0, false
+	}
+	if d.bits >= carefulLook {
+		look := int32(d.acc>>uint(d.bits-carefulLook)) & (1<<carefulLook - 1)
+		// The table's entries are for lutBits bits; any will do that starts with look.
+		e := t.lut[look<<(lutBits-carefulLook)]
+		if n := int(e >> 8); n != 0 && n <= carefulLook {
+			d.bits -= n
+			return byte(e), true
+		}
+		length = carefulLook + 1
+	}
+	if !d.carefulNeed(length) {
+		return 0, false
+	}
+	d.bits -= length
+	code := int32(d.acc>>uint(d.bits)) & (1<<length - 1)
+	for ; code > t.maxCode[length]; length++ {
+		if !d.carefulNeed(1) {
+			return 0, false
+		}
+		d.bits--
+		code = code<<1 | int32(d.acc>>uint(d.bits))&1
+	}
+	if length > 16 {
+		return 0, true
+	}
+	return t.values[byte(code+t.offset[length])], true
+}
+
+// carefulNeed makes n bits available.
+func (d *decoder) carefulNeed(n int) bool { return d.bits >= n || d.carefulFill(n) }
+
+// carefulFill reads until the accumulator is full or a marker ends the data.
+// If that leaves less than n bits, zeros are put in.
+func (d *decoder) carefulFill(n int) bool {
+	for d.marker == 0 && d.bits < carefulDepth {
+		c, ok := d.dataByte()
+		if !ok {
+			return false
+		}
+		if d.marker == 0 {
+			d.acc = d.acc<<8 | uint64(c)
+			d.bits += 8
+		}
+	}
+	if n > d.bits {
+		d.insufficient = true
+		d.acc <<= uint(carefulDepth - d.bits)
+		d.bits = carefulDepth
+	}
+	return true
+}

@@ -1,0 +1,62 @@
+// Package jpeg decodes JPEG images to the samples that Pillow 13.0.0 (on
+// libjpeg-turbo 3.2, x86-64) gives, bit for bit.
+//
+// The standard library's image/jpeg uses another inverse DCT and replicates
+// chroma samples where libjpeg interpolates them, so its pixels differ by
+// several units. This package follows libjpeg: its accurate integer IDCT, its
+// triangular ("fancy") upsampling, its colour arithmetic, its choice of the
+// colour space, and its way with damaged data: what Pillow decodes after a
+// warning is decoded alike, what Pillow refuses is an error.
+//
+// Baseline, extended sequential and progressive Huffman coding with 8 bits a
+// sample are decoded, grey, YCbCr, RGB, CMYK and YCCK, at every sampling with
+// whole ratios. Arithmetic, lossless and hierarchical coding and 12 bits a
+// sample are an UnsupportedError.
+package jpeg
+
+import "io"
+
+// An Image is a decoded picture as Pillow shows it.
+type Image struct {
+	Width, Height int
+	Channels      int    // 1 grey, 3 RGB, 4 CMYK (inverted, as Pillow has it)
+	Pix           []byte // samples, interleaved, row-major: Height x Width x Channels
+}
+
+// A Config is what the header says of an image.
+type Config struct {
+	Width, Height int
+	Channels      int // as in Image
+}
+
+// Limits bounds what Decode accepts.
+type Limits struct {
+	MaxPixels int64 // largest Width*Height, 0 for any
+}
+
+// DecodeConfig reads the header of a JPEG file, up to its first scan.
+func DecodeConfig(r io.Reader) (Config, error) {
+	d := newDecoder(r)
+	if err := d.readHeader(); err != nil {
+		return Config{}, err
+	}
+	return Config{d.width, d.height, len(d.comps)}, nil
+}
+
+// Decode reads a JPEG file and returns its samples. It reads no further than
+// the end of the image, save to the end of the 64 KiB block where that lies.
+//
+// The memory it takes is at most about 8 bytes a pixel, the result included:
+// the limits are checked before anything of the size of the image is
+// allocated. Errors are a *FormatError, *UnsupportedError or *LimitError, or
+// what r returned.
+func Decode(r io.Reader, limits Limits) (*Image, error) {
+	d := newDecoder(r)
+	if err := d.readHeader(); err != nil {
+		return nil, err
+	}
+	if n := int64(d.width) * int64(d.height); limits.MaxPixels > 0 && n > limits.MaxPixels {
+		return nil, &LimitError{"pixels", limits.MaxPixels, n}
+	}
+	return d.decode()
+}

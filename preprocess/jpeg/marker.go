@@ -1,0 +1,298 @@
+package jpeg
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Marker codes (T.81 table B.1).
+const (
+	markerTEM   = 0x01
+	markerSOF0  = 0xc0 // baseline
+	markerSOF1  = 0xc1 // extended sequential, Huffman
+	markerSOF2  = 0xc2 // progressive, Huffman
+	markerDHT   = 0xc4
+	markerJPG   = 0xc8
+	markerDAC   = 0xcc
+	markerSOF15 = 0xcf
+	markerRST0  = 0xd0
+	markerRST7  = 0xd7
+	markerSOI   = 0xd8
+	markerEOI   = 0xd9
+	markerSOS   = 0xda
+	markerDQT   = 0xdb
+	markerDNL   = 0xdc
+	markerDRI   = 0xdd
+	markerAPP0  = 0xe0
+	markerAPP2  = 0xe2
+	markerAPP14 = 0xee
+	markerAPP15 = 0xef
+	markerCOM   = 0xfe
+)
+
+// errSuspended says that the data at hand is used up while no more may be
+// read. It never leaves the package.
+var errSuspended = errors.New("jpeg: suspended")
+
+// zigzag maps the order of coefficients in the file to their place in the
+// block, row-major. Corrupt data can run up to 16 places beyond the block;
+// like libjpeg's table this one sends those to the last place.
+var zigzag = [64 + 16]uint8{
+	0, 1, 8, 16, 9, 2, 3, 10,
+	17, 24, 32, 25, 18, 11, 4, 5,
+	12, 19, 26, 33, 40, 48, 41, 34,
+	27, 20, 13, 6, 7, 14, 21, 28,
+	35, 42, 49, 56, 57, 50, 43, 36,
+	29, 22, 15, 23, 30, 37, 44, 51,
+	58, 59, 52, 45, 38, 31, 39, 46,
+	53, 60, 61, 54, 47, 55, 62, 63,
+	63, 63, 63, 63, 63, 63, 63, 63,
+	63, 63, 63, 63, 63, 63, 63, 63,
+}
+
+// nextMarker finds the next marker and leaves it in d.marker. Bytes that
+// belong to no marker are skipped, as are stuffed zeros and fill bytes.
+func (d *decoder) nextMarker() error {
+	for {
+		c, err := d.src.readByte()
+		for ; err == nil && c != 0xff; c, err = d.src.readByte() {
+		}
+		for ; err == nil && c == 0xff; c, err = d.src.readByte() {
+		}
+		if err != nil {
+			return err
+		}
+		if c != 0 {
+			d.marker = c
+			return nil
+		}
+	}
+}
+
+// readSOI reads the two bytes with which every image must start.
+func (d *decoder) readSOI() error {
+	var b [2]byte
+	if err := d.src.readFull(b[:]); err != nil {
+		return err
+	}
+	if b != [2]byte{0xff, markerSOI} {
+		return d.src.errorf("SOI", "ff d8", "% x", b[:])
+	}
+	d.resetImage()
+	return nil
+}
+
+// resetImage sets what a SOI marker sets.
+func (d *decoder) resetImage() {
+	d.sawSOI = true
+	d.restartInterval = 0
+	d.sawJFIF, d.sawAdobe, d.adobeTransform = false, false, 0
+}
+
+// readMarkers reads segments up to and including the next SOS or EOI and
+// returns which it was.
+func (d *decoder) readMarkers() (byte, error) {
+	for {
+		if d.marker == 0 {
+			if err := d.nextMarker(); err != nil {
+				return 0, err
+			}
+		}
+		m := d.marker
+		d.marker = 0
+		if d.inHeader && m < markerSOF0 {
+			// Pillow's own look at the header knows no such markers.
+			return 0, d.src.errorf("header", "a marker", "ff %02x", m)
+		}
+		switch {
+		case m == markerEOI:
+			if !d.inHeader {
+				return m, nil
+			}
+			// A stream of tables only; another may follow and use them.
+			if d.sawSOF {
+				return 0, d.src.errorf("header", "SOS", "EOI")
+			}
+			d.sawSOI = false
+			if err := d.readSOI(); err != nil {
+				return 0, err
+			}
+		case m == markerSOI:
+			return 0, d.src.errorf("header", "one SOI", "another")
+		case m == markerTEM, m >= markerRST0 && m <= markerRST7:
+			// No parameters, no meaning here.
+		default:
+			if err := d.readSegment(m); err != nil {
+				return 0, err
+			}
+			if m == markerSOS {
+				return m, nil
+			}
+		}
+	}
+}
+
+// readSegment reads the segment of marker m.
+func (d *decoder) readSegment(m byte) error {
+	switch {
+	case m == markerDHT, m == markerDQT, m == markerDRI, m == markerSOS:
+	case m == markerDAC, m == markerDNL, m == markerCOM, m >= markerAPP0 && m <= markerAPP15:
+		return d.readSkipped(m)
+	case m >= markerSOF0 && m <= markerSOF15 && m != markerJPG:
+		if d.sawSOF {
+			return d.src.errorf(segmentName(m), "one frame header", "another")
+		}
+	default:
+		return d.src.errorf("marker", "a known marker", "ff %02x", m)
+	}
+	if m == markerSOS && !d.sawSOF {
+		return d.src.errorf("SOS", "a frame header before it", "none")
+	}
+	b, err := d.readPayload(m)
+	if err != nil {
+		return err
+	}
+	switch m {
+	case markerDHT:
+		return d.parseDHT(b)
+	case markerDQT:
+		return d.parseDQT(b)
+	case markerDRI:
+		if len(b) != 2 {
+			return d.src.errorf("DRI", "2 bytes", "%d", len(b))
+		}
+		d.restartInterval = int(b[0])<<8 | int(b[1])
+		return nil
+	case markerSOS:
+		return d.parseSOS(b)
+	}
+	return d.parseSOF(m, b)
+}
+
+// readLength returns the number of bytes of a segment after its length word.
+// A length too small to be true counts as 0, as libjpeg has it.
+func (d *decoder) readLength() (int, error) {
+	var b [2]byte
+	if err := d.src.readFull(b[:]); err != nil {
+		return 0, err
+	}
+	return max(int(b[0])<<8|int(b[1])-2, 0), nil
+}
+
+func (d *decoder) readPayload(m byte) ([]byte, error) {
+	n, err := d.readLength()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	return b, d.src.readFull(b)
+}
+
+// readSkipped passes over a segment, noting what JFIF and Adobe segments say
+// about colour. In the header it refuses the segments that Pillow refuses.
+func (d *decoder) readSkipped(m byte) error {
+	n, err := d.readLength()
+	if err != nil {
+		return err
+	}
+	b := make([]byte, min(n, 14))
+	if err := d.src.readFull(b); err != nil {
+		return err
+	}
+	has := func(prefix string) bool { return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix }
+	short := 0
+	switch {
+	case m == markerAPP0 && has("JFIF"):
+		short = 7
+		d.sawJFIF = d.sawJFIF || has("JFIF\x00") && len(b) >= 14
+	case m == markerAPP14 && has("Adobe"):
+		short = 7
+		if len(b) >= 12 {
+			d.sawAdobe, d.adobeTransform = true, b[11]
+		}
+	case m == markerAPP2 && has("ICC_PROFILE\x00"):
+		short = 14
+	}
+	if d.inHeader && n < short {
+		return d.src.errorf(segmentName(m), fmt.Sprintf("at least %d bytes", short), "%d", n)
+	}
+	return d.src.skip(n - len(b))
+}
+
+func (d *decoder) parseDHT(b []byte) error {
+	for len(b) > 16 {
+		class, id := b[0]&0x10, int(b[0]&^0x10)
+		t := new(huffTable)
+		total := 0
+		for i := 1; i <= 16; i++ {
+			t.count[i] = int(b[i])
+			total += t.count[i]
+		}
+		b = b[17:]
+		if total > 256 || total > len(b) {
+			return d.src.errorf("DHT", fmt.Sprintf("at most %d symbols", min(256, len(b))), "%d", total)
+		}
+		copy(t.values[:], b[:total])
+		b = b[total:]
+		if id > 3 {
+			return d.src.errorf("DHT", "table 0 to 3", "%d", id)
+		}
+		if class != 0 {
+			d.acTables[id] = t
+		} else {
+			d.dcTables[id] = t
+		}
+	}
+	if len(b) != 0 {
+		return d.src.errorf("DHT", "whole tables", "%d bytes more", len(b))
+	}
+	return nil
+}
+
+func (d *decoder) parseDQT(b []byte) error {
+	for len(b) > 0 {
+		precision, id := b[0]>>4, b[0]&15
+		b = b[1:]
+		if id > 3 {
+			return d.src.errorf("DQT", "table 0 to 3", "%d", id)
+		}
+		size := 64
+		if precision != 0 {
+			size = 128
+		}
+		if len(b) < size {
+			return d.src.errorf("DQT", fmt.Sprintf("%d bytes", size), "%d", len(b))
+		}
+		// A new value: components that were scanned keep the table they had.
+		t := new([64]uint16)
+		for i := range t {
+			if precision != 0 {
+				t[zigzag[i]] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
+			} else {
+				t[zigzag[i]] = uint16(b[i])
+			}
+		}
+		d.quant[id] = t
+		b = b[size:]
+	}
+	return nil
+}
+
+// segmentName returns the usual name of a marker.
+func segmentName(m byte) string {
+	switch {
+	case m == markerDHT:
+		return "DHT"
+	case m == markerDQT:
+		return "DQT"
+	case m == markerDRI:
+		return "DRI"
+	case m == markerSOS:
+		return "SOS"
+	case m >= markerAPP0 && m <= markerAPP15:
+		return fmt.Sprintf("APP%d", m-markerAPP0)
+	case m >= markerSOF0 && m <= markerSOF15:
+		return fmt.Sprintf("SOF%d", m-markerSOF0)
+	}
+	return fmt.Sprintf("marker ff %02x", m)
+}

@@ -1,0 +1,158 @@
+package jpeg
+
+import "unsafe"
+
+// An output turns the planes into rows of pixels. Each plane is a ring of two
+// MCU rows, so that interpolation between rows can look one row back and, as
+// output lags by vMax rows, one row ahead.
+type output struct {
+	d     *decoder
+	image *Image
+	next  int // first row of the image not yet written
+	space colorSpace
+}
+
+// newOutput allocates the image, the planes and, for multi-scan files, the
+// coefficients. Large coefficient stores share their memory with the image,
+// which overwrites those that were used: pixels take at most 4 bytes where
+// coefficients take 2 for each sample.
+func (d *decoder) newOutput() *output {
+	size := d.width * d.height * len(d.comps)
+	o := &output{d: d, space: d.space(), image: &Image{
+		Width: d.width, Height: d.height, Channels: len(d.comps),
+	}}
+	if d.onePass {
+		o.image.Pix = make([]byte, size)
+	} else {
+		d.coefs, o.image.Pix = allocCoefficients(d.mcusY, d.rowCoefs, d.vMax*8*d.width*len(d.comps), size)
+	}
+	for i := range d.comps {
+		c := &d.comps[i]
+		c.planeStride = c.blocksX * 8
+		c.plane = make([]byte, 2*c.v*8*c.planeStride)
+		if c.hExpand > 1 || c.vExpand > 1 {
+			c.upsampled = make([]byte, c.width*c.hExpand)
+		}
+	}
+	return o
+}
+
+// shareAbove is the size of coefficients, in bytes, from which on they share
+// memory with the image.
+const shareAbove = 32 << 20
+
+// allocCoefficients returns room for rows times rowCoefs coefficients and for
+// size bytes of pixels, rowBytes of which belong to a row of MCUs.
+func allocCoefficients(rows, rowCoefs, rowBytes, size int) (coefs []int16, pix []byte) {
+	n := rows * rowCoefs
+	if 2*n < shareAbove {
+		return make([]int16, n), make([]byte, size)
+	}
+	// The coefficients stand at the end. Before those of row i+1 there is then
+	// always room for the pixels of rows 0 to i, whichever of the two is larger.
+	total := max(n, (rows*rowBytes+1)/2)
+	all := make([]int16, total)
+	pix = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(all))), 2*total)
+	return all[total-n:], pix[:size:size]
+}
+
+// emitCoefficients transforms all stored coefficients and writes the image.
+func (d *decoder) emitCoefficients(o *output) {
+	var blk block
+	for my := range d.mcusY {
+		for i := range d.comps {
+			c := &d.comps[i]
+			for y := range c.v {
+				by := my*c.v + y
+				if by >= c.blocksY {
+					break
+				}
+				row := c.plane[by%(2*c.v)*8*c.planeStride:]
+				for bx := range c.blocksX {
+					mask := uint32(0)
+					if c.quant != nil { // else no scan had this component
+						mask = dequantise(&blk, d.coefficients(c, bx, by), c.quant)
+					} else {
+						blk = block{}
+					}
+					idct(row[bx*8:], c.planeStride, &blk, mask)
+				}
+			}
+		}
+		o.emit(my)
+	}
+}
+
+// dequantise sets dst to src times q and returns the mask that idct wants.
+func dequantise(dst, src *block, q *[64]uint16) (mask uint32) {
+	for i, v := range src {
+		if v == 0 {
+			dst[i] = 0
+			continue
+		}
+		dst[i] = v * int16(q[i])
+		mask |= columnBit[i]
+	}
+	return mask
+}
+
+// emit writes the rows of the image that are complete once MCU row my is in
+// the planes: all but the last vMax, which may need the row below.
+func (o *output) emit(my int) {
+	d := o.d
+	end := (my+1)*8*d.vMax - d.vMax
+	if my == d.mcusY-1 {
+		end = d.height
+	}
+	var rows [4][]byte
+	n := d.width * len(d.comps)
+	for ; o.next < end; o.next++ {
+		for i := range d.comps {
+			rows[i] = o.row(&d.comps[i], o.next)
+		}
+		convert(o.image.Pix[o.next*n:(o.next+1)*n], &rows, d.width, o.space)
+	}
+}
+
+// planeRow returns row i of the samples of a component, or the nearest row
+// that it has.
+func (c *component) planeRow(i int) []byte {
+	i = min(max(i, 0), c.height-1)
+	p := c.plane[i%(16*c.v)*c.planeStride:]
+	return p[:c.width]
+}
+
+// row returns row y of a component at the size of the image; it may be longer
+// than that.
+func (o *output) row(c *component, y int) []byte {
+	near := c.planeRow(y / c.vExpand)
+	if c.hExpand == 1 && c.vExpand == 1 {
+		return near
+	}
+	dst := c.upsampled
+	other, lower := near, false
+	if c.fancyV {
+		// Factor 2: the upper row of a pair leans to the row above.
+		lower = y&1 == 1
+		if lower {
+			other = c.planeRow(y/2 + 1)
+		} else {
+			other = c.planeRow(y/2 - 1)
+		}
+	}
+	switch {
+	case c.fancyH && c.fancyV:
+		upsampleBoth(dst, near, other)
+	case c.fancyH:
+		upsampleRow(dst, near)
+	case c.fancyV:
+		bias := 1
+		if lower {
+			bias = 2
+		}
+		upsampleColumn(dst, near, other, bias)
+	default:
+		replicate(dst, near, c.hExpand)
+	}
+	return dst
+}

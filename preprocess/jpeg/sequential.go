@@ -1,0 +1,77 @@
+package jpeg
+
+// maxBlockBytes is more than the largest block of a sequential scan needs:
+// 64 times a code of 16 and 15 appended bits, every byte stuffed.
+const maxBlockBytes = 512
+
+// block is a block of coefficients in row-major order.
+type block = [64]int16
+
+// decodeBlock decodes one block of a sequential scan (T.81 F.2.2) with its
+// coefficients multiplied by q and returns which columns have coefficients
+// below the first row (bit c for column c) and in the first row (bit 8+c).
+// blk must be zero. It reports false if the window ends.
+func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (mask uint32, ok bool) {
+	acc, bits := d.acc, d.bits
+	if bits < 32 {
+		if acc, bits, ok = d.refill(acc, bits); !ok {
+			return 0, false
+		}
+	}
+	dc := d.dcTables[c.dcTable]
+	var size int
+	if e := dc.lut[acc>>(uint(bits-lutBits)&63)&(1<<lutBits-1)]; e != 0 {
+		size = int(e & 0xff)
+		bits -= int(e >> 8)
+	} else {
+		s, n := dc.long(acc, bits)
+		size = int(s)
+		bits -= n
+	}
+	if size > 0 {
+		bits -= size
+		c.dcPred += extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)
+	}
+	blk[0] = int16(c.dcPred) * int16(q[0])
+	if blk[0] != 0 {
+		mask = 1 << 8
+	}
+
+	ac := d.acTables[c.acTable]
+	for k := 1; k < 64; k++ {
+		if bits < 32 {
+			if acc, bits, ok = d.refill(acc, bits); !ok {
+				return 0, false
+			}
+		}
+		next := acc >> (uint(bits-lutBits) & 63) & (1<<lutBits - 1)
+		if e := ac.direct[next]; e != 0 {
+			bits -= int(e & 0xff)
+			k += int(e >> 8 & 15)
+			z := zigzag[k]
+			blk[z&63] = int16(e>>16) * int16(q[z&63])
+			mask |= columnBit[z&63]
+			continue
+		}
+		var symbol, length int
+		if e := ac.lut[next]; e != 0 {
+			symbol, length = int(e&0xff), int(e>>8)
+		} else {
+			s, n := ac.long(acc, bits)
+			symbol, length = int(s), n
+		}
+		bits -= length
+		k += symbol >> 4
+		if size = symbol & 15; size > 0 {
+			bits -= size
+			v := extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)
+			z := zigzag[k]
+			blk[z&63] = int16(v) * int16(q[z&63])
+			mask |= columnBit[z&63]
+		} else if symbol>>4 != 15 {
+			break
+		}
+	}
+	d.acc, d.bits = acc, bits
+	return mask, true
+}
