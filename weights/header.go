@@ -99,7 +99,7 @@ func (p *headerParser) object() error {
 			return p.bad("safetensors header", "each name once", quote(name)+" twice")
 		}
 		seen[name] = true
-		if name == "__metadata__" {
+		if name == metadataName {
 			err = p.metadata()
 		} else {
 			p.tensor = name
@@ -183,14 +183,25 @@ func (p *headerParser) dtype(e *headerEntry) error {
 	if err != nil {
 		return err
 	}
-	switch d := DType(s); d {
-	case Bool, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64:
-		e.DType = d
+	e.DType = DType(s)
+	if readable(e.DType) {
 		return nil
+	}
+	switch e.DType {
 	case F8E4M3, F8E5M2, C64, "F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ":
 		return &UnsupportedError{Path: p.path, Tensor: e.Name, What: "dtype", Got: s}
 	}
 	return p.bad("dtype", "a safetensors type name", quote(s))
+}
+
+// readable tells which types safetensors files may hold here: those of the library that
+// reads them.
+func readable(d DType) bool {
+	switch d {
+	case Bool, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64:
+		return true
+	}
+	return false
 }
 
 func (p *headerParser) shape(e *headerEntry) error {

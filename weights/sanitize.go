@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -95,22 +96,8 @@ var flatText = [...]string{"positional_embedding", "text_projection", "token_emb
 // undone by [Open].
 func Sanitize(names []string) ([]Rename, error) {
 	out := make([]Rename, len(names))
-	for i, n := range names {
-		out[i] = Rename{n, n}
-	}
-	for again := len(out) > 0; again; {
-		again = false
-		for _, p := range wrappers {
-			if !strings.HasPrefix(out[0].To, p) || len(out[0].To) == len(p) {
-				continue
-			}
-			again = true
-			for i := range out {
-				if len(out[i].To) > len(p) {
-					out[i].To = strings.TrimPrefix(out[i].To, p)
-				}
-			}
-		}
+	for i, n := range unwrapNames(names) {
+		out[i] = Rename{names[i], n}
 	}
 	flat := false
 	for i, r := range out {
@@ -135,6 +122,27 @@ func Sanitize(names []string) ([]Rename, error) {
 		seen[r.To] = r.From
 	}
 	return out, nil
+}
+
+// unwrapNames takes the prefixes of wrappers off all names that have them, as long as the first
+// name has one. A name that is nothing but a prefix stays.
+func unwrapNames(names []string) []string {
+	out := slices.Clone(names)
+	for again := len(out) > 0; again; {
+		again = false
+		for _, p := range wrappers {
+			if !strings.HasPrefix(out[0], p) || len(out[0]) == len(p) {
+				continue
+			}
+			again = true
+			for i, n := range out {
+				if len(n) > len(p) {
+					out[i] = strings.TrimPrefix(n, p)
+				}
+			}
+		}
+	}
+	return out
 }
 
 func isFlatText(name string) bool {

@@ -13,7 +13,10 @@ import (
 	"strings"
 )
 
-const maxRef = 256 // bytes of a file in refs that are read
+const (
+	maxRef   = 256    // bytes of a file in refs that are read
+	maxNames = 10_000 // files of a snapshot that are looked at
+)
 
 // cache is the folder of one repository. All access goes through an [os.Root],
 // which follows links inside the folder and refuses those that lead out of it.
@@ -97,6 +100,27 @@ func (k *cache) find(commit, file string) (size int64, err error) {
 		return -1, nil
 	}
 	return k.stat(snapshotName(commit, file))
+}
+
+// names lists the files in the top folder of a snapshot.
+func (k *cache) names(commit string) ([]string, error) {
+	if commit == "" {
+		return nil, nil
+	}
+	name := "snapshots/" + commit
+	f, err := k.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, k.wrap(name, "a readable folder", err)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(maxNames)
+	if err != nil && err != io.EOF {
+		return nil, k.wrap(name, "a readable folder", err)
+	}
+	return names, nil
 }
 
 // absent reports whether the hub has said that a commit lacks a file.

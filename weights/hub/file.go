@@ -8,11 +8,12 @@ import (
 	"path"
 )
 
-// located is a file in the cache.
+// located is a file in the cache. Beside an error it may still tell what was
+// learnt of the commit.
 type located struct {
 	path   string // absolute
-	commit string
-	stale  bool // the hub could not be asked, the cache was trusted
+	commit string // "" if not known
+	stale  bool   // the hub could not be asked, the commit is the last known one
 }
 
 // File returns the path of a file of a repository in the cache, fetching it if
@@ -101,7 +102,7 @@ func (c *Client) cached(id fileID, cause error) (located, error) {
 		}
 	}
 	if cause != nil {
-		return located{}, cause
+		return located{commit: commit, stale: commit != ""}, cause
 	}
 	detail := "want it in " + c.cfg.CacheDir
 	if c.cfg.Offline {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,7 @@ type pull struct {
 	source
 	commit string // "" until the first answer
 	stale  bool
+	cause  error // why the hub could not be asked
 }
 
 func (p *pull) run(ctx context.Context) (Pulled, error) {
@@ -136,10 +138,13 @@ func (p *pull) first(ctx context.Context, files []string, limit int64) (string, 
 		if p.commit == "" {
 			p.commit = got.commit
 		}
-		p.stale = p.stale || got.stale
+		if got.stale {
+			p.stale, p.cause = true, cmp.Or(p.cause, err)
+		}
 		switch {
 		case err == nil:
 			return got.path, nil
+		case got.stale: // go on with what the cache knows of this commit
 		case errors.Is(err, ErrEntryNotFound):
 		case errors.Is(err, ErrNotCached) && (p.stale || p.c.cfg.Offline):
 		default:
@@ -154,34 +159,50 @@ var (
 	trainingState = regexp.MustCompile(`^(optimizer|scheduler|training_args|rng_state|scaler)`)
 )
 
-// otherWeights looks through the list of files for weights of any name.
+// otherWeights looks through the list of files for weights of any name. Without
+// the hub it looks through the snapshot.
 func (p *pull) otherWeights(ctx context.Context) (string, error) {
-	id := fileID{repo: p.repo, revision: p.revision}
-	if p.stale || p.c.cfg.Offline {
-		return "", id.error(ErrNotCached, "want weights in "+p.c.cfg.CacheDir+", found none; fetch them while the hub can be reached", nil)
-	}
-	if p.commit != "" {
-		id.revision = p.commit
-	}
-	files, commit, err := p.c.list(ctx, id)
+	id := fileID{repo: p.repo, revision: cmp.Or(p.commit, p.revision)}
+	files, err := p.list(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	p.commit = commit
-	var found []string
-	for _, f := range files {
-		if !strings.Contains(f, "/") && checkPath("file", f) == nil && !shard.MatchString(f) && !trainingState.MatchString(f) {
-			found = append(found, f)
-		}
+	if f := pickWeights(files); f != "" {
+		return p.first(ctx, []string{f}, p.c.cfg.MaxFileSize)
 	}
-	slices.Sort(found)
-	for _, ext := range []string{".safetensors", ".bin", ".pth", ".pt"} {
-		for _, f := range found {
-			if strings.HasSuffix(f, ext) {
-				return p.first(ctx, []string{f}, p.c.cfg.MaxFileSize)
-			}
-		}
+	switch {
+	case p.cause != nil:
+		return "", p.cause
+	case p.c.cfg.Offline:
+		return "", id.error(ErrNotCached, "want weights in "+p.c.cfg.CacheDir+", found none; HF_HUB_OFFLINE forbids to fetch them", nil)
 	}
 	return "", id.error(ErrNoWeights, fmt.Sprintf("want %s or another .safetensors, .bin, .pth or .pt file in one piece, found %d files: %s",
 		weightFiles[0], len(files), printable(shorten(strings.Join(files, ", "), 200))), nil)
+}
+
+func (p *pull) list(ctx context.Context, id fileID) (files []string, err error) {
+	if !p.stale && !p.c.cfg.Offline {
+		files, p.commit, err = p.c.list(ctx, id)
+		return files, err
+	}
+	k, err := p.c.openCache(p.repo, false)
+	if err != nil || k == nil {
+		return nil, err
+	}
+	defer k.close()
+	return k.names(p.commit)
+}
+
+// pickWeights returns the weights of a list of files, safetensors first, or "".
+func pickWeights(files []string) string {
+	files = slices.Sorted(slices.Values(files))
+	for _, ext := range []string{".safetensors", ".bin", ".pth", ".pt"} {
+		for _, f := range files {
+			if strings.HasSuffix(f, ext) && !strings.Contains(f, "/") && checkPath("file", f) == nil &&
+				!shard.MatchString(f) && !trainingState.MatchString(f) {
+				return f
+			}
+		}
+	}
+	return ""
 }

@@ -1,0 +1,53 @@
+package weights
+
+import "context"
+
+// ConvertOptions are the choices of [Convert].
+type ConvertOptions struct {
+	// Precision is the type in which tensors of a floating type are stored: F32, F16 or
+	// BF16. Empty keeps each tensor's own.
+	Precision DType
+	// Metadata is stored in the header, beside "format": "pt", by which other programs know
+	// tensors in torch's layout.
+	Metadata map[string]string
+	// Progress is called from time to time with the bytes of data written.
+	Progress func(done, total int64)
+}
+
+// Convert rewrites a weights file of any readable kind as a safetensors file. Names and
+// values are kept; what is nested under "state_dict" is unwrapped, and the prefixes "module."
+// and "_orig_mod." are taken off. Whatever in a checkpoint is not a tensor of the state dict is left
+// out. Memory does not grow with the file.
+func Convert(ctx context.Context, src, dst string, opts ConvertOptions) error {
+	switch opts.Precision {
+	case "", F32, F16, BF16:
+	default:
+		return &UnsupportedError{Path: dst, What: "precision of a safetensors file", Got: quote(string(opts.Precision))}
+	}
+	f, err := Open(src)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	names := make([]string, len(f.tensors))
+	for i, t := range f.tensors {
+		names[i] = t.Name
+	}
+	items := make([]Item, len(f.tensors))
+	for i, name := range unwrapNames(names) {
+		t := f.tensors[i]
+		dtype := opts.Precision
+		if !t.DType.float() {
+			dtype = "" // indices and masks stay what they are
+		}
+		if items[i], err = t.Item(dtype); err != nil {
+			return err
+		}
+		items[i].Name = name
+	}
+	meta := map[string]string{"format": "pt"}
+	for k, v := range opts.Metadata {
+		meta[k] = v
+	}
+	return WriteSafetensors(ctx, dst, items, WriteOptions{Metadata: meta, Progress: opts.Progress})
+}
