@@ -20,18 +20,20 @@ func Activate(p *Pool, dst, src []float32, a Activation) {
 
 func activateGeneric(dst, src []float32, a Activation) {
 	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = a.apply(x)
+	}
+}
+
+// apply is the activation of one value.
+func (a Activation) apply(x float32) float32 {
 	switch a {
 	case GELU:
-		for i, x := range src {
-			dst[i] = geluGeneric(x)
-		}
+		return geluGeneric(x)
 	case QuickGELU:
-		for i, x := range src {
-			dst[i] = quickGELUGeneric(x)
-		}
-	default:
-		copy(dst, src)
+		return quickGELUGeneric(x)
 	}
+	return x
 }
 
 // geluGeneric keeps its relative accuracy in the left tail by using erfc:

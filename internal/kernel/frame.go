@@ -8,6 +8,7 @@ import "sync"
 // have been seen.
 type frame struct {
 	linear    linearTask
+	packRows  packRowsTask
 	pack      packTask
 	norm      normTask
 	normalize normalizeTask
@@ -46,7 +47,8 @@ func (p *Pool) frame() *frame {
 // release returns a frame to the list and drops its references to the caller's
 // slices. It is not called when a task panicked; the frame is then garbage.
 func (p *Pool) release(f *frame) {
-	f.linear, f.pack, f.norm, f.normalize = linearTask{}, packTask{}, normTask{}, normalizeTask{}
+	f.linear, f.packRows, f.pack = linearTask{}, packRowsTask{}, packTask{}
+	f.norm, f.normalize = normTask{}, normalizeTask{}
 	f.attention, f.cached = attentionTask{}, cachedTask{}
 	f.patches, f.embed = patchesTask{}, embedTask{}
 	list := &serialFrames

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Level is an instruction set that kernels are written for. Levels of one
+// level is an instruction set that kernels are written for. Levels of one
 // architecture are cumulative: each includes those before it.
 type level uint8
 
@@ -34,9 +34,12 @@ func (e *ISAError) Error() string {
 	return fmt.Sprintf("COCA_ISA: want instruction set %q, this machine has %s", e.Want, strings.Join(e.Have, ", "))
 }
 
-// active is the level in use. It is set once when the program starts; only
-// tests change it, to run on every level.
-var active, activeErr = chooseLevel(os.Getenv("COCA_ISA"))
+// active is the level in use and inner its loops. They are set once when the
+// program starts; only tests change them, to run on every level.
+var (
+	active, activeErr = chooseLevel(os.Getenv("COCA_ISA"))
+	inner             = opsOf[active]
+)
 
 func chooseLevel(name string) (level, error) {
 	have := availableLevels()

@@ -74,13 +74,16 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	e.check(rows, m.out)
 	m.prepare(p, rows)
 	f := p.frame()
-	f.linear = linearTask{m: m, dst: dst, x: x, rows: rows, e: e}
-	if panels := m.panels.Load(); panels != nil {
-		f.linear.panels = *panels
-	} else {
-		f.linear.data = *m.data.Load()
+	t := &f.linear
+	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e}
+	switch panels := m.panels.Load(); {
+	case panels != nil:
+		t.panels = *panels
+		t.packRows(p)
+	default:
+		t.data = *m.data.Load()
 	}
-	p.Run((m.out+panelWidth-1)/panelWidth, &f.linear)
+	p.Run((m.out+panelWidth-1)/panelWidth, t)
 	p.release(f)
 }
 
@@ -96,32 +99,90 @@ func (e *Epilogue) check(rows, out int) {
 	}
 }
 
+// apply stores the results of rows [r0, r0+rows) and columns [o0, o1) in dst
+// [·, out], from sums [rows, sumsRow].
+func (e *Epilogue) apply(dst []float32, out, r0, rows, o0, o1 int, sums []float32, sumsRow int) {
+	var bias, scale, residual []float32
+	if e.Bias != nil {
+		bias = e.Bias[o0:o1]
+	}
+	if e.Scale != nil {
+		scale = e.Scale[o0:o1]
+	}
+	if e.Residual != nil {
+		residual = e.Residual[r0*out+o0:]
+	}
+	inner.epilogue(rows, o1-o0, dst[r0*out+o0:], out, sums, sumsRow, bias, scale, residual, out, e.Act)
+}
+
 // linearTask computes panelWidth columns of the result at a time.
 type linearTask struct {
 	m            *Matrix
+	frame        *frame
 	dst, x       []float32
 	rows         int
 	e            Epilogue
 	panels, data []float32 // one of them
+
+	// With panels, the rows are cut into blocks as equal as possible and each
+	// block is stored transposed, a[k·stride+i], as the tiles read it.
+	packed []float32
+	blocks int
+	stride int
 }
 
-func (t *linearTask) Do(_, i int) {
+func (t *linearTask) Do(worker, i int) {
 	m := t.m
 	o0, o1 := i*panelWidth, min((i+1)*panelWidth, m.out)
-	switch {
-	case t.panels != nil:
-		panelGeneric(t.dst, t.x, t.panels[o0*m.in:][:panelWidth*m.in], t.rows, m.out, m.in, o0, o1)
-	case m.order == OutIn:
-		outInGeneric(t.dst, t.x, t.data, t.rows, m.out, m.in, o0, o1)
-	default:
-		inOutGeneric(t.dst, t.x, t.data, t.rows, m.out, m.in, o0, o1)
+	if t.panels == nil {
+		sums := t.frame.scratch(worker, t.rows*panelWidth)
+		if m.order == OutIn {
+			outInGeneric(sums, t.x, t.data, t.rows, m.in, o0, o1)
+		} else {
+			inOutGeneric(sums, t.x, t.data, t.rows, m.out, m.in, o0, o1)
+		}
+		t.e.apply(t.dst, m.out, 0, t.rows, o0, o1, sums, panelWidth)
+		return
 	}
-	epilogueGeneric(t.dst, t.rows, m.out, o0, o1, &t.e)
+	panel := t.panels[o0*m.in:][:panelWidth*m.in]
+	sums := t.frame.scratch(worker, inner.tileRows*panelWidth)
+	for b := range t.blocks {
+		r0, r1 := t.block(b)
+		inner.tile(r1-r0, m.in, t.packed[b*m.in*t.stride:], t.stride, panel, sums)
+		t.e.apply(t.dst, m.out, r0, r1-r0, o0, o1, sums, panelWidth)
+	}
 }
 
-// outInGeneric computes columns [o0, o1) of dst[rows, out] = x[rows, in]·wᵀ for
-// w [out, in].
-func outInGeneric(dst, x, w []float32, rows, out, in, o0, o1 int) {
+// block returns the rows of block b.
+func (t *linearTask) block(b int) (r0, r1 int) {
+	return b * t.rows / t.blocks, (b + 1) * t.rows / t.blocks
+}
+
+// packRows makes packed from x.
+func (t *linearTask) packRows(p *Pool) {
+	t.blocks = (t.rows + inner.tileRows - 1) / inner.tileRows
+	if t.rows <= 1 { // one row is its own transpose
+		t.packed, t.stride = t.x, 1
+		return
+	}
+	t.stride = (min(t.rows, inner.tileRows) + 7) &^ 7
+	t.packed = t.frame.common(t.blocks * t.m.in * t.stride)
+	t.frame.packRows.t = t
+	p.Run(t.blocks, &t.frame.packRows)
+}
+
+// packRowsTask transposes one block of rows.
+type packRowsTask struct{ t *linearTask }
+
+func (p *packRowsTask) Do(_, b int) {
+	t := p.t
+	r0, r1 := t.block(b)
+	inner.transpose(r1-r0, t.m.in, t.packed[b*t.m.in*t.stride:], t.stride, t.x[r0*t.m.in:], t.m.in)
+}
+
+// outInGeneric stores in sums[rows, panelWidth] columns [o0, o1) of
+// x[rows, in]·wᵀ for w [out, in].
+func outInGeneric(sums, x, w []float32, rows, in, o0, o1 int) {
 	for o := o0; o < o1; o++ {
 		weights := w[o*in:][:in]
 		for r := range rows {
@@ -129,53 +190,21 @@ func outInGeneric(dst, x, w []float32, rows, out, in, o0, o1 int) {
 			for k, v := range x[r*in:][:in] {
 				sum += float32(v * weights[k])
 			}
-			dst[r*out+o] = sum
+			sums[r*panelWidth+o-o0] = sum
 		}
 	}
 }
 
-// inOutGeneric computes columns [o0, o1) of dst[rows, out] = x[rows, in]·w for
-// w [in, out].
-func inOutGeneric(dst, x, w []float32, rows, out, in, o0, o1 int) {
+// inOutGeneric stores in sums[rows, panelWidth] columns [o0, o1) of
+// x[rows, in]·w for w [in, out].
+func inOutGeneric(sums, x, w []float32, rows, out, in, o0, o1 int) {
 	for r := range rows {
-		sums := dst[r*out+o0 : r*out+o1]
-		clear(sums)
+		row := sums[r*panelWidth:][:o1-o0]
+		clear(row)
 		for k, v := range x[r*in:][:in] {
 			for o, weight := range w[k*out+o0 : k*out+o1] {
-				sums[o] += float32(v * weight)
+				row[o] += float32(v * weight)
 			}
-		}
-	}
-}
-
-// panelGeneric computes columns [o0, o1) of dst[rows, out] from their panel.
-func panelGeneric(dst, x, panel []float32, rows, out, in, o0, o1 int) {
-	for r := range rows {
-		var sums [panelWidth]float32
-		for k, v := range x[r*in:][:in] {
-			for o, weight := range (*[panelWidth]float32)(panel[k*panelWidth:]) {
-				sums[o] += float32(v * weight)
-			}
-		}
-		copy(dst[r*out+o0:r*out+o1], sums[:])
-	}
-}
-
-// epilogueGeneric applies e to columns [o0, o1) of dst[rows, out].
-func epilogueGeneric(dst []float32, rows, out, o0, o1 int, e *Epilogue) {
-	for r := range rows {
-		row := dst[r*out+o0 : r*out+o1]
-		if e.Bias != nil {
-			addGeneric(row, row, e.Bias[o0:o1])
-		}
-		activateGeneric(row, row, e.Act)
-		if e.Scale != nil {
-			for i, s := range e.Scale[o0:o1] {
-				row[i] = float32(row[i] * s)
-			}
-		}
-		if e.Residual != nil {
-			addGeneric(row, row, e.Residual[r*out+o0:r*out+o1])
 		}
 	}
 }

@@ -34,11 +34,11 @@ type packTask struct {
 }
 
 func (t *packTask) Do(_, i int) {
-	packGeneric(t.panels[i*panelWidth*t.in:][:panelWidth*t.in], t.data, t.out, t.in, i*panelWidth, t.order)
+	packPanel(t.panels[i*panelWidth*t.in:][:panelWidth*t.in], t.data, t.out, t.in, i*panelWidth, t.order)
 }
 
-// packGeneric fills the panel of outputs o0, o0+1, ….
-func packGeneric(panel, w []float32, out, in, o0 int, order Order) {
+// packPanel fills the panel of outputs o0, o0+1, ….
+func packPanel(panel, w []float32, out, in, o0 int, order Order) {
 	width := min(panelWidth, out-o0)
 	if order == InOut {
 		for k := range in {
@@ -46,9 +46,5 @@ func packGeneric(panel, w []float32, out, in, o0 int, order Order) {
 		}
 		return
 	}
-	for j := range width {
-		for k, v := range w[(o0+j)*in:][:in] {
-			panel[k*panelWidth+j] = v
-		}
-	}
+	inner.transpose(width, in, panel, panelWidth, w[o0*in:], in)
 }

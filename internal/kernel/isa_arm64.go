@@ -1,3 +1,0 @@
-package kernel
-
-func availableLevels() []level { return []level{levelGeneric} }
