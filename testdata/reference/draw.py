@@ -160,3 +160,41 @@ def training_picture(seed, size, mean, std):
     a = a + rng.normal(0, rng.uniform(0, 5), a.shape).astype(np.float32)
     a = (np.clip(a, 0, 255) / 255 - mean) / std
     return np.ascontiguousarray(a.transpose(2, 0, 1), np.float32), sc["caption"]
+
+
+EXAMPLES = [  # (name, number of the example scene, width, height); none of them is ever trained on
+    ("two_red_circles.png", 102, 320, 240), ("orange_square.png", 62, 224, 224), ("blue_star.png", 98, 300, 200),
+    ("three_yellow_hearts.png", 9, 256, 320), ("four_green_stars_fading.png", 54, 400, 300),
+    ("large_red_star_checkered.png", 74, 333, 251), ("pink_heart_above_yellow_cross.png", 33, 240, 360),
+    ("black_star_left_of_purple_heart.png", 11, 360, 216), ("square_left_of_diamond.png", 86, 257, 263),
+    ("row_star_ring_circle_striped.png", 80, 380, 285), ("small_blue_star_top_right.png", 38, 201, 201),
+    ("small_red_triangle_striped.png", 8, 272, 204), ("row_triangle_star_cross.png", 104, 400, 400),
+    ("green_ring_above_orange_heart.jpg", 45, 320, 320), ("four_red_crosses_striped.jpg", 110, 299, 241),
+    ("orange_heart_left_of_triangle.webp", 35, 300, 225),
+]
+
+
+def example_scene(name):
+    return scene(f"example {next(n for f, n, _, _ in EXAMPLES if f == name)}")
+
+
+def main():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "images")
+    captions = {}
+    for name, number, w, h in EXAMPLES:
+        im = render(scene(f"example {number}"), w, h, 3)
+        path = os.path.join(folder, name)
+        if name.endswith(".jpg"):
+            im.save(path, quality=85)
+        elif name.endswith(".webp"):
+            im.save(path, quality=80)
+        else:
+            im.save(path, optimize=True)
+        captions[name] = example_scene(name)["core"]
+    with open(os.path.join(folder, "captions.json"), "w") as f:
+        json.dump(captions, f, indent=1)
+        f.write("\n")
+
+
+if __name__ == "__main__":
+    main()

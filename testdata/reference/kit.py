@@ -122,3 +122,4 @@ def write_json(path, value, indent_keys=2):
 def write_tensors(path, tensors):
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, str(path), metadata={"profile": profile()})
+    path.chmod(0o644)

@@ -18,7 +18,7 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 
 
 def config(name):
-    text = dict(embed_cls=True, output_tokens=True, hf_tokenizer_name="tokenizer", tokenizer_kwargs={"clean": "lower"})
+    text = dict(embed_cls=True, output_tokens=True, hf_tokenizer_name="tokenizer.json")
     if name == "shapes":
         return dict(embed_dim=128, custom_text=True,
                     vision_cfg=dict(image_size=64, patch_size=8, width=160, head_width=40, layers=4, attentional_pool=True,
@@ -73,7 +73,7 @@ def main():
     start, log, ck = 0, [], a.work / "checkpoint.pt"
     print(a.name, sum(q.numel() for q in model.parameters()), "parameters", len(tok), "ids", steps, "steps", flush=True)
     if ck.exists():
-        state = torch.load(ck)
+        state = torch.load(ck, weights_only=False)
         model.load_state_dict(state["model"]); opt.load_state_dict(state["opt"])
         start, log = state["step"], state["log"]
     began = saved = time.time()
@@ -93,7 +93,7 @@ def main():
             model.logit_scale.clamp_(0, math.log(100))
         sums += [con.item(), cap.item()]
         if (step + 1) % 50 == 0:
-            log.append([step + 1, round(sums[0] / 50, 4), round(sums[1] / 50, 4)])
+            log.append([step + 1, round(float(sums[0]) / 50, 4), round(float(sums[1]) / 50, 4)])
             print(*log[-1], f"lr {lr:.2e} {time.time() - began:.0f} s", flush=True)
             sums[:] = 0
         if time.time() - saved > 120 or step + 1 == steps:
