@@ -1,0 +1,151 @@
+package model
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/seed-e0874532/coca/nn"
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+// CoCa is the whole model: two encoders trained against each other and a
+// decoder on top of both.
+type CoCa struct {
+	Config     Config
+	LogitScale *op.Weight // [1], logarithm of the contrastive scale
+	LogitBias  *op.Weight // [1], or nil
+	Text       Text
+	Vision     Vision
+	Decoder    Decoder
+
+	tensors []nn.Info
+}
+
+// New builds the model from weights. Everything that does not fit (missing,
+// unexpected and misshapen tensors) is listed in one *nn.WeightsError.
+func New(c Config, src nn.Source) (*CoCa, error) {
+	l := nn.NewLoader(src)
+	m := build(l, c)
+	return m, l.Err()
+}
+
+// Tensors lists what a model of this config is made of, in the order of
+// OpenCLIP's state dict.
+func Tensors(c Config) []nn.Info { return build(nn.NewLoader(nil), c).tensors }
+
+func build(l *nn.Loader, c Config) *CoCa {
+	m := &CoCa{Config: c, LogitScale: scalar(l, "logit_scale")}
+	if c.InitLogitBias != nil || l.Has("logit_bias") {
+		m.LogitBias = scalar(l, "logit_bias")
+	}
+	m.Text = newText(l, c)
+	m.Vision = newVision(l, c)
+	m.Decoder = newDecoder(l, c)
+	m.tensors = l.Asked()
+	return m
+}
+
+// scalar asks for a tensor without axes; checkpoints also store it as [1].
+func scalar(l *nn.Loader, name string) *op.Weight {
+	return l.WeightFunc(name, nil, func(t nn.Found) ([]float32, bool) {
+		return t.Data, len(t.Shape) == 1 && t.Shape[0] == 1
+	})
+}
+
+// Tensors lists the model's tensors in the order of OpenCLIP's state dict.
+func (m *CoCa) Tensors() []nn.Info { return m.tensors }
+
+// ImageGraph encodes images.
+type ImageGraph struct {
+	*op.Builder
+	Pixels   *G.Node   // input, [B, 3, S, S]
+	Latent   *G.Node   // [B, E], before L2 normalisation
+	Features *G.Node   // [B, E]
+	Tokens   *G.Node   // [B, N, D]
+	Keys     []*G.Node // per decoder layer, [B, N, 2D]
+}
+
+// ImageGraph builds the graph that encodes a batch of images.
+func (m *CoCa) ImageGraph(batch int) (*ImageGraph, error) {
+	g := &ImageGraph{Builder: op.NewBuilder()}
+	m.encodeImage(g, batch)
+	return g, g.Err()
+}
+
+func (m *CoCa) encodeImage(g *ImageGraph, batch int) {
+	size := m.Config.Vision.ImageSize
+	g.Pixels = g.Input("pixels", tensor.Float32, batch, 3, size.Height, size.Width)
+	g.Latent, g.Tokens = m.Vision.Forward(g.Builder, g.Pixels)
+	g.Features = g.Tap("image_features", g.Normalize(g.Latent))
+	g.Keys = m.Decoder.Keys(g.Builder, g.Tokens)
+}
+
+// TextGraph encodes texts and, if it was given images, predicts their tokens.
+type TextGraph struct {
+	*op.Builder
+	IDs      *G.Node // input, [B, L] int32
+	Latent   *G.Node // [B, E], before L2 normalisation
+	Features *G.Node // [B, E]
+	Tokens   *G.Node // [B, L, T]
+	Logits   *G.Node // [B, S, V], nil without images
+}
+
+// TextGraph builds the graph that encodes texts of a fixed length.
+func (m *CoCa) TextGraph(batch, length int) (*TextGraph, error) {
+	return m.ScoreGraph(batch, length, 0, nil)
+}
+
+// ScoreGraph builds the graph that encodes texts and computes the logits of
+// their first rows (teacher forcing), given each item's image as the keys of an
+// [ImageGraph], [B, N, 2D] per decoder layer.
+func (m *CoCa) ScoreGraph(batch, length, rows int, keys []*tensor.Dense) (*TextGraph, error) {
+	g := &TextGraph{Builder: op.NewBuilder()}
+	var nodes []*G.Node
+	for i, k := range keys {
+		nodes = append(nodes, g.Bind(fmt.Sprintf("keys.%d", i), k))
+	}
+	m.encodeText(g, batch, length)
+	if len(keys) > 0 {
+		m.decode(g, rows, nodes)
+	}
+	return g, g.Err()
+}
+
+func (m *CoCa) encodeText(g *TextGraph, batch, length int) {
+	if length > m.Config.Text.ContextLength {
+		g.Fail(fmt.Errorf("text: want at most %d ids, got %d", m.Config.Text.ContextLength, length))
+	}
+	g.IDs = g.Input("ids", tensor.Int32, batch, length)
+	g.Latent, g.Tokens = m.Text.Forward(g.Builder, g.IDs)
+	g.Features = g.Tap("text_features", g.Normalize(g.Latent))
+}
+
+// decode adds the logits of the first rows tokens of every text.
+func (m *CoCa) decode(g *TextGraph, rows int, keys []*G.Node) {
+	if limit := m.Config.Decoder.ContextLength; rows > limit {
+		g.Fail(fmt.Errorf("decoder: want at most %d tokens, got %d", limit, rows))
+	}
+	x := g.Rows(g.Tokens, 0, rows) // [B, L, T] → [B, S, T]
+	g.Logits = g.Tap("logits", m.Decoder.Forward(g.Builder, x, keys))
+}
+
+// Graph is the whole model on images and texts: what training differentiates,
+// what golden tests tap and what a drawing shows.
+type Graph struct {
+	*op.Builder
+	Image ImageGraph
+	Text  TextGraph
+}
+
+// Graph builds the whole model for a batch of pairs; the logits are those of
+// the first rows tokens of each text.
+func (m *CoCa) Graph(batch, length, rows int) (*Graph, error) {
+	b := op.NewBuilder()
+	g := &Graph{Builder: b, Image: ImageGraph{Builder: b}, Text: TextGraph{Builder: b}}
+	m.encodeImage(&g.Image, batch)
+	m.encodeText(&g.Text, batch, length)
+	m.decode(&g.Text, rows, g.Image.Keys)
+	return g, g.Err()
+}

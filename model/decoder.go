@@ -1,0 +1,85 @@
+package model
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/seed-e0874532/coca/nn"
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+// decoderMLPRatio is fixed: OpenCLIP does not read mlp_ratio from multimodal_cfg.
+const decoderMLPRatio = 4
+
+// Decoder is the multimodal text decoder: causal self-attention blocks, each
+// followed by a block that attends to the image. It adds no positions of its
+// own and its output matrix is not tied to the token embedding.
+type Decoder struct {
+	cfg     TextConfig
+	Proj    nn.Linear // [D, V]
+	Block   []nn.Block
+	Cross   []nn.CrossBlock
+	LNFinal nn.LayerNorm
+}
+
+func newDecoder(l *nn.Loader, c Config) Decoder {
+	d := Decoder{cfg: c.Decoder}
+	width := d.cfg.Width
+	d.Proj = nn.NewProjection(l, "text_decoder.text_projection", width, c.Text.VocabSize)
+	block := nn.BlockConfig{
+		Width: width, Heads: d.cfg.Heads, Hidden: decoderMLPRatio * width,
+		LayerScale: d.cfg.LSInitValue != nil, Act: activation(c), Eps: nn.DefaultEps,
+	}
+	d.Block = newBlocks(l, "text_decoder.resblocks.", int(d.cfg.Layers), block)
+	for i := range int(d.cfg.Layers) {
+		d.Cross = append(d.Cross, nn.NewCrossBlock(l, fmt.Sprint("text_decoder.cross_attn.", i), block))
+	}
+	d.LNFinal = nn.NewLayerNorm(l, "text_decoder.ln_final", width, nn.DefaultEps)
+	return d
+}
+
+// Keys projects image tokens [B, N, D] to every layer's cross-attention keys
+// and values [B, N, 2D], which stay the same for all texts and steps.
+func (d Decoder) Keys(b *op.Builder, image *G.Node) []*G.Node {
+	defer b.Enter("decoder")()
+	var keys []*G.Node
+	for i, cross := range d.Cross {
+		keys = append(keys, layer(b, "decoder", "cross", i, func(string) *G.Node { return cross.Keys(b, image) }))
+	}
+	return keys
+}
+
+// Forward maps text tokens [B, S, D] and the image's keys to logits [B, S, V];
+// row s is about token s+1.
+func (d Decoder) Forward(b *op.Builder, x *G.Node, keys []*G.Node) *G.Node {
+	defer b.Enter("decoder")()
+	return d.run(b, x, keys, nil, func(int) nn.Attend { return nn.Causal(nil) }, true)
+}
+
+// Step maps the newest text token of each row [R, D] to logits [R, V].
+func (d Decoder) Step(b *op.Builder, x *G.Node, s stepInputs) *G.Node {
+	defer b.Enter("decoder")()
+	return d.run(b, x, s.keys, s.image, func(i int) nn.Attend { return s.decoder[i].Cached }, false)
+}
+
+func (d Decoder) run(b *op.Builder, x *G.Node, keys []*G.Node, image *G.Node, attend func(i int) nn.Attend, taps bool) *G.Node {
+	for i := range d.Block {
+		x = layer(b, "decoder", "block", i, func(tap string) *G.Node {
+			return d.Block[i].Forward(b, x, attend(i), only(taps, tap))
+		})
+		x = layer(b, "decoder", "cross", i, func(tap string) *G.Node {
+			return d.Cross[i].Forward(b, x, keys[i], image, only(taps, tap))
+		})
+	}
+	x = b.Tap(only(taps, "decoder.ln_final"), d.LNFinal.Forward(b, x))
+	return d.Proj.Forward(b, x) // [.., D] → [.., V]
+}
+
+// only is the name of a tap if taps are wanted.
+func only(wanted bool, name string) string {
+	if wanted {
+		return name
+	}
+	return ""
+}

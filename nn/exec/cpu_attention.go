@@ -1,0 +1,72 @@
+package exec
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+func (d *CPU) attention(o *op.Attention, out Operand, in []Operand) (Kernel, error) {
+	shapes, data := split(in)
+	a, err := o.Arguments(shapes, data)
+	if err != nil {
+		return nil, err
+	}
+	items := in[0].Shape[0] // of keys and values
+	if a.KVIndex != nil {
+		items = in[1].Shape[0]
+	}
+	y := floats(out)
+	if !o.Weights() {
+		a.Dst = y
+	}
+	return func() error {
+		for r, i := range a.KVIndex {
+			if i < 0 || int(i) >= items {
+				return fmt.Errorf("%s: index of row %d: want 0 to %d, got %d", o, r, items-1, i)
+			}
+		}
+		if o.Weights() {
+			a.Weights(d.pool, y)
+		} else {
+			a.Run(d.pool)
+		}
+		return nil
+	}, nil
+}
+
+func (d *CPU) cachedAttention(o *op.CachedAttention, out Operand, in []Operand) (Kernel, error) {
+	shapes, data := split(in)
+	c, err := o.Arguments(shapes, data)
+	if err != nil {
+		return nil, err
+	}
+	pos := ints(in[4])
+	c.Dst = floats(out)
+	return func() (err error) {
+		if c.Pos, err = o.Position(pos, c.Length); err != nil {
+			return err
+		}
+		c.Run(d.pool)
+		return nil
+	}, nil
+}
+
+// split are the shapes and the memory of operands.
+func split(in []Operand) (shapes []tensor.Shape, data []any) {
+	for _, x := range in {
+		shapes, data = append(shapes, x.Shape), append(data, x.Data)
+	}
+	return shapes, data
+}
+
+func floats(x Operand) []float32 { return x.Data.([]float32) }
+func ints(x Operand) []int32     { return x.Data.([]int32) }
+
+// rowsAndWidth counts all axes but the last as rows.
+func rowsAndWidth(x Operand) (rows, width int) {
+	width = x.Shape[len(x.Shape)-1]
+	return x.Shape.TotalSize() / width, width
+}
