@@ -3,6 +3,7 @@ package weights
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 )
 
 // The plain Python values that pickles of protocol 2 to 5 build with REDUCE.
@@ -61,7 +62,14 @@ func (u *unpickler) device(args Tuple) (Value, error) {
 	if !ok {
 		return nil, u.bad("torch.device", "a string", typeName(args[0]))
 	}
-	return Device(s), nil
+	if len(args) == 2 {
+		i, ok := args[1].(int64)
+		if !ok {
+			return nil, u.bad("torch.device", "an integer as index", typeName(args[1]))
+		}
+		s += ":" + strconv.FormatInt(i, 10)
+	}
+	return Device(s), u.charge(len(s) + 8)
 }
 
 func (u *unpickler) newSet(args Tuple) (Value, error) {
