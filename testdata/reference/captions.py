@@ -44,6 +44,10 @@ class Captioner:
             return formula.image(int(ref[8:]), self.model.visual.image_size[0])
         return self.preprocess(Image.open(kit.IMAGES / ref))[None]
 
+    def path(self, ref):
+        """How a golden file beside the others in ../golden/captions names an image."""
+        return ref if ref.startswith("formula:") else f"../../images/{ref}"
+
     def encode(self, ref):
         if ref not in self.encoded:
             with torch.no_grad():
@@ -140,7 +144,7 @@ def main(name):
         assert got == ids, (name, ref, setting, margin, got, ids)
         prompt = c.prompt(setting)
         logprob = scored(c, ref, got, arguments(c, setting)["eos_token_id"], setting.get("fixed_output_length", False), prompt)
-        entry = {"image": ref, "generation": arguments(c, setting)}
+        entry = {"image": c.path(ref), "generation": arguments(c, setting)}
         if prompt is not None:
             entry.update({"prompt": setting["prompt"]} if "prompt" in setting else {}, prompt_ids=prompt)
         entry.update(ids=got, **({"caption": c.tokenizer.decode(got, skip_special_tokens=True).strip()} if c.tokenizer else {}),
@@ -157,7 +161,7 @@ def main(name):
         width, pad = len(got[0]), c.model.pad_id
         want = [ids + [pad] * (width - len(ids)) for ids, _, _ in rows]
         assert got == want, (name, refs, setting, got, want)
-        batches.append({"images": refs, "generation": arguments(c, setting), "ids": got, "margin": float(f"{min(m for _, _, m in rows):.4g}")})
+        batches.append({"images": [c.path(r) for r in refs], "generation": arguments(c, setting), "ids": got, "margin": float(f"{min(m for _, _, m in rows):.4g}")})
     counts["kept"] = len(singles) + sum(len(b["images"]) for b in batches)
     versions = {**kit.versions(), **({"open_clip": open_clip.__version__} if MAIN else {})}
     top = {"profile": f"open_clip {open_clip.__version__} (development head), transformers {versions['transformers']}, torch {versions['torch']}"
