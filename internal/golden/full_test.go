@@ -17,7 +17,9 @@ import (
 )
 
 // fullTolerance is the largest deviation allowed at full size, in units of the
-// tap's RMS in float64.
+// tap's RMS in float64. Where PyTorch's own float32 run deviates by more (the
+// last visual blocks and the pooler of B-32: sums over 3,072 products feed
+// twelve layers that amplify their rounding), as much as PyTorch is allowed.
 const fullTolerance = 1e-4
 
 // fullGolden describes strided samples of every tap of a full-size model.
@@ -32,6 +34,7 @@ type fullGolden struct {
 		Mean   float64 `json:"mean"`
 		RMS    float64 `json:"rms"`
 		Max    float64 `json:"max_abs"`
+		Torch  float64 `json:"float32_deviation_of_rms"`
 	} `json:"taps"`
 }
 
@@ -131,8 +134,8 @@ func testFull(t *testing.T, name string) {
 			{"sample", largest}, {"mean", math.Abs(sum/n - want.Mean)},
 			{"RMS", math.Abs(math.Sqrt(square/n) - want.RMS)}, {"maximum", math.Abs(peak - want.Max)},
 		} {
-			if !(s.deviation <= fullTolerance*want.RMS) {
-				t.Errorf("%s: %s deviates by %.3g of the RMS, want at most %g", tap, s.what, s.deviation/want.RMS, fullTolerance)
+			if limit := max(fullTolerance, want.Torch); !(s.deviation <= limit*want.RMS) {
+				t.Errorf("%s: %s deviates by %.3g of the RMS, want at most %g", tap, s.what, s.deviation/want.RMS, limit)
 			}
 		}
 		if len(samples) != want.Count || want.Count < min(4096, len(got)) {
