@@ -1,0 +1,373 @@
+package preprocess
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// TIFF, first page only, read as Pillow's TiffImagePlugin does (and libtiff
+// behind it, for compressed data). The orientation tag is applied, since
+// Pillow applies it to TIFF files, unlike to all others.
+
+// Tags that matter for the pixels.
+const (
+	tagWidth           = 256
+	tagHeight          = 257
+	tagBitsPerSample   = 258
+	tagCompression     = 259
+	tagPhotometric     = 262
+	tagFillOrder       = 266
+	tagStripOffsets    = 273
+	tagOrientation     = 274
+	tagSamplesPerPixel = 277
+	tagRowsPerStrip    = 278
+	tagStripCounts     = 279
+	tagPlanar          = 284
+	tagPredictor       = 317
+	tagColourMap       = 320
+	tagTileWidth       = 322
+	tagTileHeight      = 323
+	tagTileOffsets     = 324
+	tagTileCounts      = 325
+	tagExtraSamples    = 338
+	tagSampleFormat    = 339
+)
+
+var tiffTagNames = map[uint16]string{
+	tagWidth: "ImageWidth", tagHeight: "ImageLength", tagBitsPerSample: "BitsPerSample", tagCompression: "Compression",
+	tagPhotometric: "PhotometricInterpretation", tagFillOrder: "FillOrder", tagStripOffsets: "StripOffsets",
+	tagOrientation: "Orientation", tagSamplesPerPixel: "SamplesPerPixel", tagRowsPerStrip: "RowsPerStrip",
+	tagStripCounts: "StripByteCounts", tagPlanar: "PlanarConfiguration", tagPredictor: "Predictor",
+	tagColourMap: "ColorMap", tagTileWidth: "TileWidth", tagTileHeight: "TileLength", tagTileOffsets: "TileOffsets",
+	tagTileCounts: "TileByteCounts", tagExtraSamples: "ExtraSamples", tagSampleFormat: "SampleFormat",
+}
+
+// A tiffValue is the list of integers of one tag, read from the file on demand.
+type tiffValue struct {
+	order  binary.ByteOrder
+	size   int // bytes of one integer
+	signed bool
+	raw    []byte
+}
+
+func (v tiffValue) len() int { return len(v.raw) / max(v.size, 1) }
+
+func (v tiffValue) at(i int) int64 {
+	b := v.raw[i*v.size:]
+	switch v.size {
+	case 1:
+		return int64(b[0])
+	case 2:
+		return int64(v.order.Uint16(b))
+	case 4:
+		if v.signed {
+			return int64(int32(v.order.Uint32(b)))
+		}
+		return int64(v.order.Uint32(b))
+	}
+	return int64(v.order.Uint64(b) & (1<<63 - 1))
+}
+
+type tiffReader struct {
+	data          []byte
+	order         binary.ByteOrder
+	bigEndian     bool
+	tags          map[uint16]tiffValue
+	width, height int
+	compression   int
+	fillOrder     int
+	predictor     int
+	planar        bool // one plane per sample
+	bits          int  // per sample
+	samples       int  // per pixel, in the file
+	bands         int  // samples that are used
+	mode          Mode
+	invert        bool // grey with white as 0
+	premultiplied bool
+}
+
+func decodeTIFF(data []byte, limits Limits) (*Image, error) {
+	t := &tiffReader{data: data, tags: map[uint16]tiffValue{}}
+	if err := t.readTags(); err != nil {
+		return nil, err
+	}
+	if err := t.setup(); err != nil {
+		return nil, err
+	}
+	if err := limits.checkSize("TIFF", t.width, t.height); err != nil {
+		return nil, err
+	}
+	m, err := t.pixels()
+	if err != nil {
+		return nil, err
+	}
+	if m.Mode == ModeP {
+		if m.Palette, err = t.palette(); err != nil {
+			return nil, err
+		}
+	}
+	if v, ok := t.tags[tagOrientation]; ok && v.len() == 1 {
+		m = orient(m, int(v.at(0)))
+	}
+	return m, nil
+}
+
+// readTags reads the first directory. Like Pillow it skips values that lie
+// outside the file and keeps what it has when the directory is cut short.
+func (t *tiffReader) readTags() error {
+	if len(t.data) < 8 {
+		return truncated("TIFF", "header", 8, len(t.data))
+	}
+	t.order = binary.LittleEndian
+	if t.data[0] == 'M' {
+		t.order, t.bigEndian = binary.BigEndian, true
+	}
+	if v := t.order.Uint16(t.data[2:]); v != 42 {
+		return &UnsupportedError{"TIFF", "version", fmt.Sprint(v), "42"}
+	}
+	at := int64(t.order.Uint32(t.data[4:]))
+	if at < 8 || at+2 > int64(len(t.data)) {
+		return formatErr("TIFF", "directory offset", fmt.Sprintf("8 to %d", len(t.data)-2), at)
+	}
+	n := int(t.order.Uint16(t.data[at:]))
+	entries := t.data[at+2:]
+	for i := range n {
+		if len(entries) < 12*(i+1) {
+			break
+		}
+		e := entries[12*i : 12*i+12]
+		v := tiffValue{order: t.order}
+		switch t.order.Uint16(e[2:]) {
+		case 1, 7:
+			v.size = 1
+		case 3:
+			v.size = 2
+		case 4, 13:
+			v.size = 4
+		case 9:
+			v.size, v.signed = 4, true
+		case 16:
+			v.size = 8
+		default: // text, fractions, floats: of no interest
+			continue
+		}
+		total := int64(t.order.Uint32(e[4:])) * int64(v.size)
+		if total <= 4 {
+			v.raw = e[8 : 8+total]
+		} else {
+			from := int64(t.order.Uint32(e[8:]))
+			if from+total > int64(len(t.data)) {
+				continue
+			}
+			v.raw = t.data[from : from+total]
+		}
+		t.tags[t.order.Uint16(e)] = v
+	}
+	return nil
+}
+
+// one returns the single value of a tag, or otherwise if it is absent.
+func (t *tiffReader) one(tag uint16, otherwise int) (int, error) {
+	v, ok := t.tags[tag]
+	if !ok {
+		return otherwise, nil
+	}
+	if v.len() != 1 {
+		return 0, formatErr("TIFF", tiffTagNames[tag], "one value", fmt.Sprintf("%d", v.len()))
+	}
+	x := v.at(0)
+	if x < 0 || x > 1<<40 {
+		return 0, formatErr("TIFF", tiffTagNames[tag], "0 to 2^40", x)
+	}
+	return int(x), nil
+}
+
+// setup interprets the tags.
+func (t *tiffReader) setup() error {
+	var photo, planar int
+	for _, f := range []struct {
+		dst       *int
+		tag       uint16
+		otherwise int
+	}{
+		{&t.width, tagWidth, 0}, {&t.height, tagHeight, 0}, {&t.compression, tagCompression, 1},
+		{&photo, tagPhotometric, 0}, {&t.fillOrder, tagFillOrder, 1}, {&planar, tagPlanar, 1},
+		{&t.samples, tagSamplesPerPixel, 1}, {&t.predictor, tagPredictor, 1},
+	} {
+		var err error
+		if *f.dst, err = t.one(f.tag, f.otherwise); err != nil {
+			return err
+		}
+	}
+	for _, tag := range []uint16{tagWidth, tagHeight} {
+		if _, ok := t.tags[tag]; !ok {
+			return formatErr("TIFF", tiffTagNames[tag], "a value", "none")
+		}
+	}
+	switch t.compression {
+	case tiffNone, tiffG3, tiffG4, tiffLZW, tiffDeflate, tiffOldDeflate, tiffPackBits:
+	default:
+		return &UnsupportedError{"TIFF", "compression", fmt.Sprint(t.compression), "none, CCITT group 3 or 4, LZW, deflate or PackBits"}
+	}
+	if t.predictor != 1 && (t.predictor != 2 || t.compression == tiffNone) && t.compressible() {
+		return &UnsupportedError{"TIFF", "predictor", fmt.Sprint(t.predictor), "1 or 2"}
+	}
+	if t.fillOrder != 1 && t.fillOrder != 2 {
+		return formatErr("TIFF", "FillOrder", "1 or 2", t.fillOrder)
+	}
+	t.planar = planar == 2
+	return t.layout(photo)
+}
+
+// compressible tells the codecs that know predictors.
+func (t *tiffReader) compressible() bool {
+	return t.compression == tiffLZW || t.compression == tiffDeflate || t.compression == tiffOldDeflate
+}
+
+// layout finds mode and sample layout from the photometric interpretation and
+// the sample tags: the part of Pillow's table that this package decodes.
+func (t *tiffReader) layout(photo int) error {
+	var extra []int64
+	for i := range t.tags[tagExtraSamples].len() {
+		if i > 8 {
+			break
+		}
+		extra = append(extra, t.tags[tagExtraSamples].at(i))
+	}
+	if t.samples < 1 || t.samples > 6 {
+		return formatErr("TIFF", "SamplesPerPixel", "1 to 6", t.samples)
+	}
+	depths := t.tags[tagBitsPerSample]
+	t.bits = 1
+	for i := range depths.len() {
+		if i == 0 {
+			t.bits = int(min(depths.at(0), 1<<16))
+		} else if i < t.samples && depths.at(i) != int64(t.bits) {
+			return &UnsupportedError{"TIFF", "BitsPerSample", fmt.Sprintf("%d and %d", t.bits, depths.at(i)), "one depth for all samples"}
+		}
+	}
+	if n := depths.len(); n > 1 && n < t.samples {
+		return formatErr("TIFF", "BitsPerSample", fmt.Sprintf("%d values", t.samples), n)
+	}
+	if f := t.tags[tagSampleFormat]; f.len() > 0 && f.at(0) != 1 {
+		return &UnsupportedError{"TIFF", "SampleFormat", fmt.Sprint(f.at(0)), "1 (unsigned)"}
+	}
+	unsupported := func() error {
+		return &UnsupportedError{"TIFF", "pixel layout",
+			fmt.Sprintf("photometric %d, %d samples of %d bits, extra samples %v, fill order %d", photo, t.samples, t.bits, extra, t.fillOrder),
+			"bilevel, grey, RGB, palette or CMYK, in a usual depth"}
+	}
+	colours := map[int]int{0: 1, 1: 1, 2: 3, 3: 1, 5: 4}[photo]
+	if colours == 0 || t.samples < colours {
+		return unsupported()
+	}
+	surplus := t.samples - colours
+	alpha := int64(-1) // meaning of the first surplus sample
+	switch {
+	case len(extra) > 0 && len(extra) == surplus:
+		alpha = extra[0]
+		for _, e := range extra[1:] {
+			if e != 0 {
+				return unsupported()
+			}
+		}
+	case photo == 2 && surplus == 1 && len(extra) == 0:
+		alpha = 2 // ExtraSamples forgotten
+	case surplus != 0 || len(extra) != 0:
+		return unsupported()
+	}
+	if alpha == 999 && photo == 2 && surplus == 1 && t.bits == 8 {
+		alpha = 2 // a habit of Corel Draw
+	}
+	t.bands = colours
+	small := t.bits == 1 || t.bits == 2 || t.bits == 4 || t.bits == 8
+	switch {
+	case photo == 0 && t.bits == 8 && t.fillOrder == 2 && t.compression == tiffNone:
+		return unsupported() // Pillow has no such unpacker
+	case photo <= 1 && surplus == 0 && small:
+		t.mode, t.invert = ModeL, photo == 0
+		if t.bits == 1 {
+			t.mode = Mode1
+		}
+		return nil
+	case photo == 3 && surplus == 0 && small:
+		t.mode = ModeP
+		return nil
+	case t.fillOrder == 2 && (photo != 2 || surplus != 0 || t.bits != 8):
+		return unsupported()
+	case photo <= 1 && surplus == 0 && t.bits == 16 && !(photo == 0 && t.bigEndian):
+		t.mode = ModeI16 // Pillow does not invert these
+		if t.bigEndian {
+			t.mode = ModeI16B
+		}
+		return nil
+	case photo == 1 && surplus == 1 && t.bits == 8 && alpha == 0:
+		t.mode = ModeL
+		return nil
+	case photo == 1 && surplus == 1 && t.bits == 8 && alpha == 2:
+		t.mode, t.bands = ModeLA, 2
+		return nil
+	case photo == 3 && surplus == 1 && t.bits == 8 && alpha == 0:
+		t.mode = ModeP
+		return nil
+	case photo == 2 && (t.bits == 8 || t.bits == 16 && surplus <= 1) && alpha <= 2:
+		t.mode = ModeRGB
+		if alpha > 0 {
+			t.mode, t.bands, t.premultiplied = ModeRGBA, 4, alpha == 1
+		}
+		return nil
+	case photo == 5 && (t.bits == 8 || t.bits == 16 && surplus == 0) && alpha <= 0:
+		t.mode = ModeCMYK
+		return nil
+	}
+	return unsupported()
+}
+
+// palette converts the colour map, 16 bits a value, plane by plane.
+func (t *tiffReader) palette() ([]byte, error) {
+	v, ok := t.tags[tagColourMap]
+	n := v.len() / 3
+	if !ok || n > 256 {
+		return nil, formatErr("TIFF", "ColorMap", "3 times up to 256 values", fmt.Sprint(v.len()))
+	}
+	rgb := make([]byte, 3*n)
+	for i := range n {
+		for c := range 3 {
+			rgb[3*i+c] = byte(v.at(c*n+i) / 256)
+		}
+	}
+	return rgb, nil
+}
+
+// orient turns or mirrors m as the orientation tag asks.
+func orient(m *Image, orientation int) *Image {
+	if orientation < 2 || orientation > 8 {
+		return m
+	}
+	w, h := m.Width, m.Height
+	if orientation >= 5 {
+		w, h = h, w
+	}
+	out := newImage(m.Mode, w, h)
+	out.Palette = m.Palette
+	n := m.Mode.PixelSize()
+	lastX, lastY := m.Width-1, m.Height-1
+	for y := range h {
+		for x := range w {
+			sx, sy := x, y
+			if orientation >= 5 {
+				sx, sy = y, x
+			}
+			switch orientation {
+			case 2, 8:
+				sx = lastX - sx
+			case 3, 7:
+				sx, sy = lastX-sx, lastY-sy
+			case 4, 6:
+				sy = lastY - sy
+			}
+			copy(out.Pix[(y*w+x)*n:][:n], m.Pix[(sy*m.Width+sx)*n:])
+		}
+	}
+	return out
+}
