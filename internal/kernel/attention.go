@@ -93,7 +93,7 @@ func (a *Attention) weightsGeneric(w []float32, b, head, q int) {
 			continue
 		}
 		key := a.K[a.item(b)*a.KBatch+j*a.KRow+head*a.HeadDim:][:a.HeadDim]
-		w[j] = float32(dotGeneric(query, key) * scale)
+		w[j] = float32(dot64(query, key) * scale)
 	}
 	softmaxGeneric(w[:n], w[:n])
 	clear(w[n:])
@@ -116,7 +116,7 @@ func (a *Attention) queryGeneric(scratch []float32, b, head, q int) {
 	}
 }
 
-func dotGeneric(x, y []float32) float64 {
+func dot64(x, y []float32) float64 {
 	y = y[:len(x)]
 	var sum float64
 	for i, v := range x {

@@ -1440,3 +1440,504 @@ DATA constAVX2_0000007f<>+20(SB)/4, $0x0000007f
 DATA constAVX2_0000007f<>+24(SB)/4, $0x0000007f
 DATA constAVX2_0000007f<>+28(SB)/4, $0x0000007f
 GLOBL constAVX2_0000007f<>(SB), RODATA|NOPTR, $32
+
+// func dot1AVX2(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dot1AVX2(SB), NOSPLIT, $0-48
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   xRow+16(FP), DX
+	MOVQ   w+24(FP), BX
+	MOVQ   wRow+32(FP), SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, SI
+	LEAQ   (DX)(DX*2), DI
+	LEAQ   (SI)(SI*2), DI
+	LEAQ   (CX)(DX*4), DX
+	LEAQ   (BX)(SI*4), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   AX, R9
+	SHRQ   $0x03, R9
+	JZ     tail
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (BX), Y5
+	PREFETCHT0  (R8)
+	VFMADD231PS Y4, Y5, Y0
+	VMOVUPS     (BX)(SI*1), Y5
+	PREFETCHT0  (R8)(SI*1)
+	VFMADD231PS Y4, Y5, Y1
+	VMOVUPS     (BX)(SI*2), Y5
+	PREFETCHT0  (R8)(SI*2)
+	VFMADD231PS Y4, Y5, Y2
+	VMOVUPS     (BX)(DI*1), Y5
+	PREFETCHT0  (R8)(DI*1)
+	VFMADD231PS Y4, Y5, Y3
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, R8
+	DECQ        R9
+	JNZ         loop
+
+tail:
+	ANDQ        $0x07, AX
+	JZ          reduce
+	ANDQ        $0x07, AX
+	LEAQ        maskTable<>+0(SB), DX
+	NEGQ        AX
+	VMOVUPS     32(DX)(AX*4), Y6
+	VMASKMOVPS  (CX), Y6, Y4
+	VMASKMOVPS  (BX), Y6, Y5
+	VFMADD231PS Y4, Y5, Y0
+	VMASKMOVPS  (BX)(SI*1), Y6, Y5
+	VFMADD231PS Y4, Y5, Y1
+	VMASKMOVPS  (BX)(SI*2), Y6, Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMASKMOVPS  (BX)(DI*1), Y6, Y5
+	VFMADD231PS Y4, Y5, Y3
+
+reduce:
+	MOVQ         c+40(FP), AX
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VADDPS       Y4, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VADDPS       Y1, Y2, Y2
+	VUNPCKLPD    Y2, Y0, Y1
+	VUNPCKHPD    Y2, Y0, Y0
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dot2AVX2(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dot2AVX2(SB), NOSPLIT, $0-48
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   xRow+16(FP), DX
+	MOVQ   w+24(FP), BX
+	MOVQ   wRow+32(FP), SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, SI
+	LEAQ   (DX)(DX*2), DI
+	LEAQ   (SI)(SI*2), DI
+	LEAQ   (CX)(DX*4), R8
+	LEAQ   (BX)(SI*4), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   AX, R10
+	SHRQ   $0x03, R10
+	JZ     tail
+
+loop:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (CX)(DX*1), Y9
+	VMOVUPS     (BX), Y10
+	PREFETCHT0  (R9)
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y9, Y10, Y4
+	VMOVUPS     (BX)(SI*1), Y10
+	PREFETCHT0  (R9)(SI*1)
+	VFMADD231PS Y8, Y10, Y1
+	VFMADD231PS Y9, Y10, Y5
+	VMOVUPS     (BX)(SI*2), Y10
+	PREFETCHT0  (R9)(SI*2)
+	VFMADD231PS Y8, Y10, Y2
+	VFMADD231PS Y9, Y10, Y6
+	VMOVUPS     (BX)(DI*1), Y10
+	PREFETCHT0  (R9)(DI*1)
+	VFMADD231PS Y8, Y10, Y3
+	VFMADD231PS Y9, Y10, Y7
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, R9
+	DECQ        R10
+	JNZ         loop
+
+tail:
+	ANDQ        $0x07, AX
+	JZ          reduce
+	ANDQ        $0x07, AX
+	LEAQ        maskTable<>+0(SB), R8
+	NEGQ        AX
+	VMOVUPS     32(R8)(AX*4), Y9
+	VMASKMOVPS  (CX), Y9, Y8
+	VMASKMOVPS  (BX), Y9, Y10
+	VFMADD231PS Y8, Y10, Y0
+	VMASKMOVPS  (BX)(SI*1), Y9, Y10
+	VFMADD231PS Y8, Y10, Y1
+	VMASKMOVPS  (BX)(SI*2), Y9, Y10
+	VFMADD231PS Y8, Y10, Y2
+	VMASKMOVPS  (BX)(DI*1), Y9, Y10
+	VFMADD231PS Y8, Y10, Y3
+	VMASKMOVPS  (CX)(DX*1), Y9, Y8
+	VMASKMOVPS  (BX), Y9, Y10
+	VFMADD231PS Y8, Y10, Y4
+	VMASKMOVPS  (BX)(SI*1), Y9, Y10
+	VFMADD231PS Y8, Y10, Y5
+	VMASKMOVPS  (BX)(SI*2), Y9, Y10
+	VFMADD231PS Y8, Y10, Y6
+	VMASKMOVPS  (BX)(DI*1), Y9, Y10
+	VFMADD231PS Y8, Y10, Y7
+
+reduce:
+	MOVQ         c+40(FP), AX
+	VUNPCKLPS    Y1, Y0, Y8
+	VUNPCKHPS    Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VADDPS       Y1, Y2, Y2
+	VUNPCKLPD    Y2, Y0, Y1
+	VUNPCKHPD    Y2, Y0, Y0
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VMOVUPS      X1, (AX)
+	VUNPCKLPS    Y5, Y4, Y0
+	VUNPCKHPS    Y5, Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y0
+	VUNPCKHPS    Y7, Y6, Y6
+	VADDPS       Y0, Y6, Y6
+	VUNPCKLPD    Y6, Y4, Y0
+	VUNPCKHPD    Y6, Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X4, X0, X0
+	VMOVUPS      X0, 128(AX)
+	VZEROUPPER
+	RET
+
+// func dot3AVX2(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dot3AVX2(SB), NOSPLIT, $0-48
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   xRow+16(FP), DX
+	MOVQ   w+24(FP), BX
+	MOVQ   wRow+32(FP), SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, SI
+	LEAQ   (DX)(DX*2), DI
+	LEAQ   (SI)(SI*2), DI
+	LEAQ   (CX)(DX*4), R8
+	LEAQ   (BX)(SI*4), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   AX, R10
+	SHRQ   $0x03, R10
+	JZ     tail
+
+loop:
+	VMOVUPS     (CX), Y12
+	VMOVUPS     (CX)(DX*1), Y13
+	VMOVUPS     (CX)(DX*2), Y14
+	VMOVUPS     (BX), Y15
+	PREFETCHT0  (R9)
+	VFMADD231PS Y12, Y15, Y0
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y8
+	VMOVUPS     (BX)(SI*1), Y15
+	PREFETCHT0  (R9)(SI*1)
+	VFMADD231PS Y12, Y15, Y1
+	VFMADD231PS Y13, Y15, Y5
+	VFMADD231PS Y14, Y15, Y9
+	VMOVUPS     (BX)(SI*2), Y15
+	PREFETCHT0  (R9)(SI*2)
+	VFMADD231PS Y12, Y15, Y2
+	VFMADD231PS Y13, Y15, Y6
+	VFMADD231PS Y14, Y15, Y10
+	VMOVUPS     (BX)(DI*1), Y15
+	PREFETCHT0  (R9)(DI*1)
+	VFMADD231PS Y12, Y15, Y3
+	VFMADD231PS Y13, Y15, Y7
+	VFMADD231PS Y14, Y15, Y11
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, R9
+	DECQ        R10
+	JNZ         loop
+
+tail:
+	ANDQ        $0x07, AX
+	JZ          reduce
+	ANDQ        $0x07, AX
+	LEAQ        maskTable<>+0(SB), R8
+	NEGQ        AX
+	VMOVUPS     32(R8)(AX*4), Y13
+	VMASKMOVPS  (CX), Y13, Y12
+	VMASKMOVPS  (BX), Y13, Y15
+	VFMADD231PS Y12, Y15, Y0
+	VMASKMOVPS  (BX)(SI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y1
+	VMASKMOVPS  (BX)(SI*2), Y13, Y15
+	VFMADD231PS Y12, Y15, Y2
+	VMASKMOVPS  (BX)(DI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y3
+	VMASKMOVPS  (CX)(DX*1), Y13, Y12
+	VMASKMOVPS  (BX), Y13, Y15
+	VFMADD231PS Y12, Y15, Y4
+	VMASKMOVPS  (BX)(SI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y5
+	VMASKMOVPS  (BX)(SI*2), Y13, Y15
+	VFMADD231PS Y12, Y15, Y6
+	VMASKMOVPS  (BX)(DI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y7
+	VMASKMOVPS  (CX)(DX*2), Y13, Y12
+	VMASKMOVPS  (BX), Y13, Y15
+	VFMADD231PS Y12, Y15, Y8
+	VMASKMOVPS  (BX)(SI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y9
+	VMASKMOVPS  (BX)(SI*2), Y13, Y15
+	VFMADD231PS Y12, Y15, Y10
+	VMASKMOVPS  (BX)(DI*1), Y13, Y15
+	VFMADD231PS Y12, Y15, Y11
+
+reduce:
+	MOVQ         c+40(FP), AX
+	VUNPCKLPS    Y1, Y0, Y12
+	VUNPCKHPS    Y1, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VADDPS       Y1, Y2, Y2
+	VUNPCKLPD    Y2, Y0, Y1
+	VUNPCKHPD    Y2, Y0, Y0
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VMOVUPS      X1, (AX)
+	VUNPCKLPS    Y5, Y4, Y0
+	VUNPCKHPS    Y5, Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y0
+	VUNPCKHPS    Y7, Y6, Y6
+	VADDPS       Y0, Y6, Y6
+	VUNPCKLPD    Y6, Y4, Y0
+	VUNPCKHPD    Y6, Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X4, X0, X0
+	VMOVUPS      X0, 128(AX)
+	VUNPCKLPS    Y9, Y8, Y0
+	VUNPCKHPS    Y9, Y8, Y8
+	VADDPS       Y0, Y8, Y8
+	VUNPCKLPS    Y11, Y10, Y0
+	VUNPCKHPS    Y11, Y10, Y10
+	VADDPS       Y0, Y10, Y10
+	VUNPCKLPD    Y10, Y8, Y0
+	VUNPCKHPD    Y10, Y8, Y8
+	VADDPS       Y0, Y8, Y8
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPS       X8, X0, X0
+	VMOVUPS      X0, 256(AX)
+	VZEROUPPER
+	RET
+
+// func axpy4AVX2(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·axpy4AVX2(SB), NOSPLIT, $0-72
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    xRow+24(FP), DX
+	MOVQ    w+32(FP), BX
+	MOVQ    wRow+40(FP), SI
+	MOVQ    c+48(FP), DI
+	MOVQ    cRow+56(FP), R8
+	MOVQ    add+64(FP), R9
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, R8
+	LEAQ    (SI)(SI*2), R10
+	LEAQ    (BX)(SI*4), R11
+	MOVQ    CX, R12
+	ANDQ    $0x07, R12
+	LEAQ    maskTable<>+0(SB), R13
+	NEGQ    R12
+	VMOVUPS 32(R13)(R12*4), Y0
+	MOVQ    CX, R12
+	SHRQ    $0x03, R12
+	TESTQ   R12, R12
+	JZ      tail
+
+loop:
+	VMOVUPS    (BX), Y1
+	PREFETCHT0 (R11)
+	VMOVUPS    (BX)(SI*1), Y2
+	PREFETCHT0 (R11)(SI*1)
+	VMOVUPS    (BX)(SI*2), Y3
+	PREFETCHT0 (R11)(SI*2)
+	VMOVUPS    (BX)(R10*1), Y4
+	PREFETCHT0 (R11)(R10*1)
+	MOVQ       x+16(FP), R13
+	MOVQ       DI, R14
+	MOVQ       AX, R15
+
+full_row:
+	VXORPS  Y5, Y5, Y5
+	TESTQ   R9, R9
+	JZ      full_sum
+	VMOVUPS (R14), Y5
+
+full_sum:
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y6, Y3, Y5
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y6, Y4, Y5
+	VMOVUPS      Y5, (R14)
+	ADDQ         DX, R13
+	ADDQ         R8, R14
+	DECQ         R15
+	JNZ          full_row
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, DI
+	DECQ         R12
+	JNZ          loop
+
+tail:
+	ANDQ       $0x07, CX
+	JZ         done
+	VMASKMOVPS (BX), Y0, Y1
+	VMASKMOVPS (BX)(SI*1), Y0, Y2
+	VMASKMOVPS (BX)(SI*2), Y0, Y3
+	VMASKMOVPS (BX)(R10*1), Y0, Y4
+	MOVQ       x+16(FP), R13
+	MOVQ       DI, R14
+	MOVQ       AX, R15
+
+part_row:
+	VXORPS     Y5, Y5, Y5
+	TESTQ      R9, R9
+	JZ         part_sum
+	VMASKMOVPS (R14), Y0, Y5
+
+part_sum:
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y6, Y3, Y5
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y6, Y4, Y5
+	VMASKMOVPS   Y5, Y0, (R14)
+	ADDQ         DX, R13
+	ADDQ         R8, R14
+	DECQ         R15
+	JNZ          part_row
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy1AVX2(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// Requires: AVX, FMA3
+TEXT ·axpy1AVX2(SB), NOSPLIT, $0-72
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    xRow+24(FP), DX
+	MOVQ    w+32(FP), BX
+	MOVQ    wRow+40(FP), SI
+	MOVQ    c+48(FP), DI
+	MOVQ    cRow+56(FP), R8
+	MOVQ    add+64(FP), R9
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, R8
+	LEAQ    (SI)(SI*2), R10
+	LEAQ    (BX)(SI*4), SI
+	MOVQ    CX, R10
+	ANDQ    $0x07, R10
+	LEAQ    maskTable<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y0
+	MOVQ    CX, R10
+	SHRQ    $0x03, R10
+	TESTQ   R10, R10
+	JZ      tail
+
+loop:
+	VMOVUPS (BX), Y1
+	MOVQ    x+16(FP), R11
+	MOVQ    DI, R12
+	MOVQ    AX, R13
+
+full_row:
+	VXORPS  Y2, Y2, Y2
+	TESTQ   R9, R9
+	JZ      full_sum
+	VMOVUPS (R12), Y2
+
+full_sum:
+	VBROADCASTSS (R11), Y3
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      Y2, (R12)
+	ADDQ         DX, R11
+	ADDQ         R8, R12
+	DECQ         R13
+	JNZ          full_row
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	DECQ         R10
+	JNZ          loop
+
+tail:
+	ANDQ       $0x07, CX
+	JZ         done
+	VMASKMOVPS (BX), Y0, Y1
+	MOVQ       x+16(FP), R11
+	MOVQ       DI, R12
+	MOVQ       AX, R13
+
+part_row:
+	VXORPS     Y2, Y2, Y2
+	TESTQ      R9, R9
+	JZ         part_sum
+	VMASKMOVPS (R12), Y0, Y2
+
+part_sum:
+	VBROADCASTSS (R11), Y3
+	VFMADD231PS  Y3, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (R12)
+	ADDQ         DX, R11
+	ADDQ         R8, R12
+	DECQ         R13
+	JNZ          part_row
+
+done:
+	VZEROUPPER
+	RET

@@ -79,3 +79,45 @@ func tile14AVX512(n int, a *float32, stride int, b *float32, c *float32)
 //
 //go:noescape
 func epilogueAVX512(rows int, cols int, dst *float32, dstRow int, src *float32, srcRow int, bias *float32, scale *float32, residual *float32, residualRow int, act int)
+
+// dot1AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 1, j < 4.
+//
+//go:noescape
+func dot1AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// dot2AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 2, j < 4.
+//
+//go:noescape
+func dot2AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// dot3AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 3, j < 4.
+//
+//go:noescape
+func dot3AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// dot4AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 4, j < 4.
+//
+//go:noescape
+func dot4AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// dot5AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 5, j < 4.
+//
+//go:noescape
+func dot5AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// dot6AVX512 stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 6, j < 4.
+//
+//go:noescape
+func dot6AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
+
+// axpy4AVX512 stores in c[i·cRow+j] the sum over k < 4 of x[i·xRow+k]·w[k·wRow+j], i < rows, j < n;
+// if add is not 0, it adds it to what is there.
+//
+//go:noescape
+func axpy4AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+
+// axpy1AVX512 stores in c[i·cRow+j] the sum over k < 1 of x[i·xRow+k]·w[k·wRow+j], i < rows, j < n;
+// if add is not 0, it adds it to what is there.
+//
+//go:noescape
+func axpy1AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)

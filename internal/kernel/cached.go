@@ -84,7 +84,7 @@ func (c *CachedAttention) rowGeneric(w []float32, row, head int, values bool) {
 			continue
 		}
 		visible++
-		w[t] = float32(dotGeneric(query, c.K[(int(slot)*c.Length+t)*d+at:][:c.HeadDim]) * scale)
+		w[t] = float32(dot64(query, c.K[(int(slot)*c.Length+t)*d+at:][:c.HeadDim]) * scale)
 	}
 	if visible == 0 {
 		clear(w)

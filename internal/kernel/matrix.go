@@ -75,15 +75,17 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	m.prepare(p, rows)
 	f := p.frame()
 	t := &f.linear
-	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e}
+	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth}
 	switch panels := m.panels.Load(); {
 	case panels != nil:
 		t.panels = *panels
 		t.packRows(p)
-	default:
+	case m.order == OutIn:
 		t.data = *m.data.Load()
+	default:
+		t.data, t.width = *m.data.Load(), stripWidth
 	}
-	p.Run((m.out+panelWidth-1)/panelWidth, t)
+	p.Run((m.out+t.width-1)/t.width, t)
 	p.release(f)
 }
 
@@ -115,8 +117,14 @@ func (e *Epilogue) apply(dst []float32, out, r0, rows, o0, o1 int, sums []float3
 	inner.epilogue(rows, o1-o0, dst[r0*out+o0:], out, sums, sumsRow, bias, scale, residual, out, e.Act)
 }
 
-// linearTask computes panelWidth columns of the result at a time.
+// stripWidth is how many outputs of an [in, out] weight a piece of work
+// computes: wide enough to read memory in long stretches, narrow enough for the
+// sums of a few rows to stay in the first-level cache.
+const stripWidth = 512
+
+// linearTask computes width columns of the result at a time.
 type linearTask struct {
+	width        int
 	m            *Matrix
 	frame        *frame
 	dst, x       []float32
@@ -133,15 +141,15 @@ type linearTask struct {
 
 func (t *linearTask) Do(worker, i int) {
 	m := t.m
-	o0, o1 := i*panelWidth, min((i+1)*panelWidth, m.out)
+	o0, o1 := i*t.width, min((i+1)*t.width, m.out)
 	if t.panels == nil {
-		sums := t.frame.scratch(worker, t.rows*panelWidth)
+		sums := t.frame.scratch(worker, t.rows*t.width)
 		if m.order == OutIn {
-			outInGeneric(sums, t.x, t.data, t.rows, m.in, o0, o1)
+			t.dots(sums, o0, o1)
 		} else {
-			inOutGeneric(sums, t.x, t.data, t.rows, m.out, m.in, o0, o1)
+			inner.axpy(t.rows, m.in, o1-o0, t.x, m.in, t.data[o0:], m.out, sums, t.width, false)
 		}
-		t.e.apply(t.dst, m.out, 0, t.rows, o0, o1, sums, panelWidth)
+		t.e.apply(t.dst, m.out, 0, t.rows, o0, o1, sums, t.width)
 		return
 	}
 	panel := t.panels[o0*m.in:][:panelWidth*m.in]
@@ -180,31 +188,21 @@ func (p *packRowsTask) Do(_, b int) {
 	inner.transpose(r1-r0, t.m.in, t.packed[b*t.m.in*t.stride:], t.stride, t.x[r0*t.m.in:], t.m.in)
 }
 
-// outInGeneric stores in sums[rows, panelWidth] columns [o0, o1) of
-// x[rows, in]·wᵀ for w [out, in].
-func outInGeneric(sums, x, w []float32, rows, in, o0, o1 int) {
-	for o := o0; o < o1; o++ {
-		weights := w[o*in:][:in]
-		for r := range rows {
-			var sum float32
-			for k, v := range x[r*in:][:in] {
-				sum += float32(v * weights[k])
+// dots computes columns [o0, o1) from an [out, in] weight, some at a time. If
+// the last ones are too few, they are computed together with some before them,
+// and where there are none before them, one by one.
+func (t *linearTask) dots(sums []float32, o0, o1 int) {
+	in := t.m.in
+	if o1-o0 < dotOutputs {
+		for r := range t.rows {
+			for o := o0; o < o1; o++ {
+				sums[r*panelWidth+o-o0] = float32(dot64(t.x[r*in:][:in], t.data[o*in:]))
 			}
-			sums[r*panelWidth+o-o0] = sum
 		}
+		return
 	}
-}
-
-// inOutGeneric stores in sums[rows, panelWidth] columns [o0, o1) of
-// x[rows, in]·w for w [in, out].
-func inOutGeneric(sums, x, w []float32, rows, out, in, o0, o1 int) {
-	for r := range rows {
-		row := sums[r*panelWidth:][:o1-o0]
-		clear(row)
-		for k, v := range x[r*in:][:in] {
-			for o, weight := range w[k*out+o0 : k*out+o1] {
-				row[o] += float32(v * weight)
-			}
-		}
+	for o := o0; o < o1; o += dotOutputs {
+		o = min(o, o1-dotOutputs)
+		inner.dot(t.rows, in, t.x, in, t.data[o*in:], in, sums[o-o0:])
 	}
 }

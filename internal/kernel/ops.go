@@ -18,12 +18,25 @@ type ops struct {
 	// transpose stores src[i·srcRow+k] in dst[k·dstRow+i] for i < rows, k < n.
 	// It may write zeros up to the next multiple of 8 of i.
 	transpose func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
+
+	// dot stores in c[i·32+j], i < rows ≤ smallRows, j < dotOutputs, the sum over
+	// k < n of x[i·xRow+k]·w[j·wRow+k].
+	dot func(rows, n int, x []float32, xRow int, w []float32, wRow int, c []float32)
+
+	// axpy stores in c[i·cRow+j], i < rows, j < n, the sum over k < inputs of
+	// x[i·xRow+k]·w[k·wRow+j], or adds it to what is there.
+	axpy func(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int, c []float32, cRow int, add bool)
 }
+
+// dotOutputs is the number of outputs that dot computes at a time.
+const dotOutputs = 4
 
 var genericOps = ops{
 	tile: tileGeneric, tileRows: 8,
 	epilogue:  epilogueGeneric,
 	transpose: transposeGeneric,
+	dot:       dotGeneric,
+	axpy:      axpyGeneric,
 }
 
 // opsOf are the inner loops of every level that this platform has.
@@ -66,6 +79,33 @@ func transposeGeneric(rows, n int, dst []float32, dstRow int, src []float32, src
 	for i := range rows {
 		for k, v := range src[i*srcRow:][:n] {
 			dst[k*dstRow+i] = v
+		}
+	}
+}
+
+func dotGeneric(rows, n int, x []float32, xRow int, w []float32, wRow int, c []float32) {
+	for i := range rows {
+		for j := range dotOutputs {
+			weights := w[j*wRow:][:n]
+			var sum float32
+			for k, v := range x[i*xRow:][:n] {
+				sum += float32(v * weights[k])
+			}
+			c[i*panelWidth+j] = sum
+		}
+	}
+}
+
+func axpyGeneric(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int, c []float32, cRow int, add bool) {
+	for i := range rows {
+		sums := c[i*cRow:][:n]
+		if !add {
+			clear(sums)
+		}
+		for k, v := range x[i*xRow:][:inputs] {
+			for j, weight := range w[k*wRow:][:n] {
+				sums[j] += float32(v * weight)
+			}
 		}
 	}
 }

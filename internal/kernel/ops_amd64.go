@@ -32,6 +32,7 @@ func levelOps() map[level]*ops {
 		}
 	}
 	o.transpose = transposeAVX2
+	o.dot, o.axpy = dotAVX2, axpyAVX2
 	add(levelAVX2)
 	add(levelAVXVNNI)
 
@@ -43,6 +44,7 @@ func levelOps() map[level]*ops {
 			epilogueAVX512(rows, cols, &dst[0], dstRow, &src[0], srcRow, first(bias), first(scale), first(residual), residualRow, int(act))
 		}
 	}
+	o.dot, o.axpy = dotAVX512, axpyAVX512
 	add(levelAVX512)
 	add(levelAVX512VNNI)
 	add(levelAVX512BF16)
@@ -113,5 +115,81 @@ func transposeAVX2(rows, n int, dst []float32, dstRow int, src []float32, srcRow
 	}
 	if whole < n {
 		transposeGeneric(rows, n-whole, dst[whole*dstRow:], dstRow, src[whole:], srcRow)
+	}
+}
+
+var dotsAVX2 = [...]func(n int, x *float32, xRow int, w *float32, wRow int, c *float32){
+	1: dot1AVX2, dot2AVX2, dot3AVX2,
+}
+
+func dotAVX2(rows, n int, x []float32, xRow int, w []float32, wRow int, c []float32) {
+	if rows == 0 || n == 0 {
+		clear(c[:rows*panelWidth])
+		return
+	}
+	_, _, _ = x[(rows-1)*xRow+n-1], w[(dotOutputs-1)*wRow+n-1], c[(rows-1)*panelWidth+dotOutputs-1]
+	groups := (rows + 2) / 3
+	for g := range groups {
+		r0, r1 := g*rows/groups, (g+1)*rows/groups
+		dotsAVX2[r1-r0](n, &x[r0*xRow], xRow, &w[0], wRow, &c[r0*panelWidth])
+	}
+}
+
+func axpyAVX2(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int, c []float32, cRow int, add bool) {
+	if rows == 0 || n == 0 || inputs == 0 {
+		axpyGeneric(rows, inputs, n, x, xRow, w, wRow, c, cRow, add)
+		return
+	}
+	_, _, _ = x[(rows-1)*xRow+inputs-1], w[(inputs-1)*wRow+n-1], c[(rows-1)*cRow+n-1]
+	keep := 0
+	if add {
+		keep = 1
+	}
+	k := 0
+	for ; k+4 <= inputs; k += 4 {
+		axpy4AVX2(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
+	}
+	for ; k < inputs; k++ {
+		axpy1AVX2(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
+	}
+}
+
+var dotsAVX512 = [...]func(n int, x *float32, xRow int, w *float32, wRow int, c *float32){
+	1: dot1AVX512, dot2AVX512, dot3AVX512, dot4AVX512, dot5AVX512, dot6AVX512,
+}
+
+func dotAVX512(rows, n int, x []float32, xRow int, w []float32, wRow int, c []float32) {
+	if rows == 0 || n == 0 {
+		clear(c[:rows*panelWidth])
+		return
+	}
+	_, _, _ = x[(rows-1)*xRow+n-1], w[(dotOutputs-1)*wRow+n-1], c[(rows-1)*panelWidth+dotOutputs-1]
+	groups := (rows + 5) / 6
+	for g := range groups {
+		r0, r1 := g*rows/groups, (g+1)*rows/groups
+		dotsAVX512[r1-r0](n, &x[r0*xRow], xRow, &w[0], wRow, &c[r0*panelWidth])
+	}
+}
+
+func axpyAVX512(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int, c []float32, cRow int, add bool) {
+	if rows == 0 || n == 0 || inputs == 0 {
+		axpyGeneric(rows, inputs, n, x, xRow, w, wRow, c, cRow, add)
+		return
+	}
+	_, _, _ = x[(rows-1)*xRow+inputs-1], w[(inputs-1)*wRow+n-1], c[(rows-1)*cRow+n-1]
+	keep := 0
+	if add {
+		keep = 1
+	}
+	k := 0
+	for ; k+4 <= inputs; k += 4 {
+		axpy4AVX512(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
+	}
+	for ; k < inputs; k++ {
+		axpy1AVX512(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
 	}
 }

@@ -21,9 +21,9 @@ func main() {
 	switch *name {
 	case "avx2":
 		packKernel()
-		kernels(isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2})
+		kernels(isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3})
 	case "avx512":
-		kernels(isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2})
+		kernels(isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6})
 	default:
 		log.Fatalf("unknown instruction set %q", *name)
 	}
@@ -36,4 +36,9 @@ func kernels(v isa) {
 		tileKernel(v, rows)
 	}
 	epilogueKernel(v)
+	for rows := 1; rows <= v.dotRows; rows++ {
+		dotKernel(v, rows)
+	}
+	axpyKernel(v, 4)
+	axpyKernel(v, 1)
 }

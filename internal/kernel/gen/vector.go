@@ -15,6 +15,7 @@ type isa struct {
 	bytes       int    // of one vector
 	tileRows    int    // rows of the largest tile
 	tileVectors int    // vectors in one row of a tile
+	dotRows     int    // rows of the largest dot kernel
 }
 
 func (v isa) lanes() int { return v.bytes / 4 }
