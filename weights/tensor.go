@@ -2,8 +2,10 @@ package weights
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/bits"
+	"os"
 	"unsafe"
 )
 
@@ -246,4 +248,26 @@ func (t Tensor) gather(dst, data []byte, index int) {
 			at[i] = 0
 		}
 	}
+}
+
+// Release tells the system that the tensor's part of the mapping is not needed for now,
+// for instance after it has been packed for a device. Views stay valid; what is touched again
+// is read from the file again. Pages shared with neighbours stay, and so does whatever a
+// compressed member was unpacked into.
+func (t Tensor) Release() error {
+	return t.locked(func() error {
+		if t.st.unpack != nil {
+			return nil
+		}
+		page := int64(os.Getpagesize())
+		from := (t.st.off + page - 1) / page * page
+		to := (t.st.off + t.st.bytes) / page * page
+		if from >= to {
+			return nil
+		}
+		if err := giveBack(t.st.m.data[from:to]); err != nil {
+			return fmt.Errorf("weights: %s: tensor %s: release: %w", t.st.m.path, quote(t.Name), err)
+		}
+		return nil
+	})
 }
