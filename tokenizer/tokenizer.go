@@ -20,9 +20,10 @@ type Tokenizer struct {
 	fuse    bool             // one unknown symbol for a run of such bytes
 	whole   map[string]int32 // words that are looked up before any merge; usually nil
 
-	suffix         string  // end-of-word mark of the symbols, "</w>" or ""
-	trim           bool    // Decode trims white space
-	prefix, ending []int32 // special ids around a text
+	suffix         string    // end-of-word mark that Decode turns into a space, "</w>" or ""
+	trim           bool      // Decode trims white space
+	pipeline       *pipeline // of a Hugging Face tokenizer
+	prefix, ending []int32   // special ids around a text
 	sot, eot, pad  int32
 	padLeft        bool // padding before the ids
 	cutLeft        bool // truncation takes away the beginning
