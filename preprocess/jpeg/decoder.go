@@ -38,6 +38,7 @@ type decoder struct {
 	nextRestart    byte // number of the next RST marker
 	restartsLeft   int  // MCUs until then
 	eobRun         int
+	lastGoodRow    int  // last MCU row for which there were data
 	insufficient   bool // the data of this restart interval are used up
 	bitState
 	err error // why the window could not grow

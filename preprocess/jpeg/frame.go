@@ -10,22 +10,21 @@ type component struct {
 
 	quant *[64]uint16 // row-major; set at the first scan of the component
 
-	width, height   int // samples that count
-	blocksX         int // blocks that count, a row
-	blocksY         int // block rows that count
-	stride          int // blocks stored a row: blocksX rounded up to whole MCUs
-	coefOffset      int // of its first block within the coefficients of an MCU row
-	dcTable         int // of the current scan
-	acTable         int
-	dcPred          int32
-	seenDC          bool
-	plane           []byte // ring of two MCU rows of samples
-	planeStride     int    // bytes a row of plane
-	hExpand         int    // hmax / h
-	vExpand         int    // vmax / v
-	fancyH, fancyV  bool   // interpolated, not replicated
-	upsampled       []byte // one output row
-	coefficientBits [64]int8
+	width, height      int // samples that count
+	blocksX            int // blocks that count, a row
+	blocksY            int // block rows that count
+	stride             int // blocks stored a row: blocksX rounded up to whole MCUs
+	coefOffset         int // of its first block within the coefficients of an MCU row
+	dcTable            int // of the current scan
+	acTable            int
+	dcPred             int32
+	plane              []byte    // ring of two MCU rows of samples
+	planeStride        int       // bytes a row of plane
+	hExpand            int       // hmax / h
+	vExpand            int       // vmax / v
+	fancyH, fancyV     bool      // interpolated, not replicated
+	upsampled          []byte    // one output row
+	known, knownBefore knownBits // now, and before the last scan; see smoother
 }
 
 // colour spaces of the coded samples
@@ -43,8 +42,12 @@ const (
 const maxDimension = 65500
 
 // parseSOF reads a frame header (T.81 B.2.2).
-func (d *decoder) parseSOF(m byte, b []byte) error {
+func (d *decoder) parseSOF(m byte, s *segment) error {
 	name := segmentName(m)
+	b, err := s.next(s.size)
+	if err != nil {
+		return err
+	}
 	if len(b) < 6 {
 		return d.src.errorf(name, "at least 6 bytes", "%d", len(b))
 	}
@@ -77,6 +80,7 @@ func (d *decoder) parseSOF(m byte, b []byte) error {
 	for i := range d.comps {
 		c := &d.comps[i]
 		p := b[6+3*i:]
+		c.known = unknownBits
 		c.id, c.h, c.v, c.quantID = p[0], int(p[1]>>4), int(p[1]&15), p[2]
 		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 {
 			return d.src.errorf(name, "sampling factors 1 to 4", "%dx%d", c.h, c.v)
@@ -99,8 +103,9 @@ func processName(m byte) string {
 
 // layout computes the sizes of MCUs and planes.
 func (d *decoder) layout() error {
-	if len(d.comps) == 1 {
-		// One component is never interleaved: its factors mean nothing.
+	if len(d.comps) == 1 && !d.progressive {
+		// One component is never interleaved: its factors mean nothing, save
+		// to libjpeg where it smooths an unfinished progressive file.
 		d.comps[0].h, d.comps[0].v, d.hMax, d.vMax = 1, 1, 1, 1
 	}
 	d.mcusX = ceilDiv(d.width, 8*d.hMax)
@@ -160,17 +165,21 @@ func (d *decoder) space() colorSpace {
 }
 
 // parseSOS reads a scan header (T.81 B.2.3).
-func (d *decoder) parseSOS(b []byte) error {
-	n := 0
-	if len(b) > 0 {
-		n = int(b[0])
+func (d *decoder) parseSOS(s *segment) error {
+	b, err := s.next(1)
+	if err != nil {
+		return err
 	}
-	if n < 1 || n > 4 || len(b) != 4+2*n {
-		return d.src.errorf("SOS", "1 to 4 components, 2 bytes for each and 4 more", "%d and %d bytes", n, len(b))
+	n := int(b[0])
+	if n < 1 || n > 4 || s.size != 3+2*n {
+		return d.src.errorf("SOS", "1 to 4 components, 2 bytes for each and 3 more", "%d and %d bytes", n, s.size)
 	}
 	d.scan = d.scan[:0]
 	for i := range n {
-		p := b[1+2*i:]
+		p, err := s.next(2)
+		if err != nil {
+			return err
+		}
 		// The components of a scan stand in the order of the frame header;
 		// libjpeg finds none before the place of this one.
 		var c *component
@@ -190,7 +199,10 @@ func (d *decoder) parseSOS(b []byte) error {
 		c.dcTable, c.acTable = int(p[1]>>4), int(p[1]&15)
 		d.scan = append(d.scan, c)
 	}
-	p := b[1+2*n:]
+	p, err := s.next(3)
+	if err != nil {
+		return err
+	}
 	d.ss, d.se, d.ah, d.al = int(p[0]), int(p[1]), int(p[2]>>4), int(p[2]&15)
 	d.nextRestart = 0
 	d.scans++

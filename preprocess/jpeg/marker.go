@@ -148,44 +148,73 @@ func (d *decoder) readSegment(m byte) error {
 	if m == markerSOS && !d.sawSOF {
 		return d.src.errorf("SOS", "a frame header before it", "none")
 	}
-	b, err := d.readPayload(m)
+	s, err := d.readPayload(m)
 	if err != nil {
 		return err
 	}
 	switch m {
 	case markerDHT:
-		return d.parseDHT(b)
+		return d.parseDHT(s)
 	case markerDQT:
-		return d.parseDQT(b)
+		return d.parseDQT(s)
 	case markerDRI:
-		if len(b) != 2 {
-			return d.src.errorf("DRI", "2 bytes", "%d", len(b))
+		if s.size != 2 {
+			return d.src.errorf("DRI", "2 bytes", "%d", s.size)
 		}
-		d.restartInterval = int(b[0])<<8 | int(b[1])
-		return nil
+		b, err := s.next(2)
+		if err == nil {
+			d.restartInterval = int(b[0])<<8 | int(b[1])
+		}
+		return err
 	case markerSOS:
-		return d.parseSOS(b)
+		return d.parseSOS(s)
 	}
-	return d.parseSOF(m, b)
+	return d.parseSOF(m, s)
 }
 
-// readLength returns the number of bytes of a segment after its length word.
-// A length too small to be true counts as 0, as libjpeg has it.
+// A segment is the content of a segment. Less of it may be at hand than it
+// claims to have: past the end of a picture that does no harm by itself, while
+// a fault in what is at hand does.
+type segment struct {
+	data []byte
+	size int // what is left of the claimed size
+}
+
+// next takes n bytes, or returns errSuspended if fewer are at hand.
+func (s *segment) next(n int) ([]byte, error) {
+	if len(s.data) < n {
+		return nil, errSuspended
+	}
+	b := s.data[:n]
+	s.data, s.size = s.data[n:], s.size-n
+	return b, nil
+}
+
+// readLength returns the number of bytes of a segment after its length word,
+// which may be negative if the word is wrong.
 func (d *decoder) readLength() (int, error) {
 	var b [2]byte
 	if err := d.src.readFull(b[:]); err != nil {
 		return 0, err
 	}
-	return max(int(b[0])<<8|int(b[1])-2, 0), nil
+	return int(b[0])<<8 | int(b[1]) - 2, nil
 }
 
-func (d *decoder) readPayload(m byte) ([]byte, error) {
+// readPayload reads the segment behind marker m.
+func (d *decoder) readPayload(m byte) (*segment, error) {
 	n, err := d.readLength()
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
-	return b, d.src.readFull(b)
+	if n < 0 {
+		return nil, d.src.errorf(segmentName(m), "a length of at least 2", "%d", n+2)
+	}
+	have := n
+	if d.src.frozen {
+		have = min(n, len(d.src.buf)-d.src.pos)
+	}
+	b := make([]byte, have)
+	return &segment{b, n}, d.src.readFull(b)
 }
 
 // readSkipped passes over a segment, noting what JFIF and Adobe segments say
@@ -195,6 +224,7 @@ func (d *decoder) readSkipped(m byte) error {
 	if err != nil {
 		return err
 	}
+	n = max(n, 0) // libjpeg forgives a wrong length here, and here only
 	b := make([]byte, min(n, 14))
 	if err := d.src.readFull(b); err != nil {
 		return err
@@ -219,8 +249,12 @@ func (d *decoder) readSkipped(m byte) error {
 	return d.src.skip(n - len(b))
 }
 
-func (d *decoder) parseDHT(b []byte) error {
-	for len(b) > 16 {
+func (d *decoder) parseDHT(s *segment) error {
+	for s.size > 16 {
+		b, err := s.next(17)
+		if err != nil {
+			return err
+		}
 		class, id := b[0]&0x10, int(b[0]&^0x10)
 		t := new(huffTable)
 		total := 0
@@ -228,12 +262,13 @@ func (d *decoder) parseDHT(b []byte) error {
 			t.count[i] = int(b[i])
 			total += t.count[i]
 		}
-		b = b[17:]
-		if total > 256 || total > len(b) {
-			return d.src.errorf("DHT", fmt.Sprintf("at most %d symbols", min(256, len(b))), "%d", total)
+		if total > 256 || total > s.size {
+			return d.src.errorf("DHT", fmt.Sprintf("at most %d symbols", min(256, s.size)), "%d", total)
 		}
-		copy(t.values[:], b[:total])
-		b = b[total:]
+		if b, err = s.next(total); err != nil {
+			return err
+		}
+		copy(t.values[:], b)
 		if id > 3 {
 			return d.src.errorf("DHT", "table 0 to 3", "%d", id)
 		}
@@ -243,16 +278,19 @@ func (d *decoder) parseDHT(b []byte) error {
 			d.dcTables[id] = t
 		}
 	}
-	if len(b) != 0 {
-		return d.src.errorf("DHT", "whole tables", "%d bytes more", len(b))
+	if s.size != 0 {
+		return d.src.errorf("DHT", "whole tables", "%d bytes more", s.size)
 	}
 	return nil
 }
 
-func (d *decoder) parseDQT(b []byte) error {
-	for len(b) > 0 {
+func (d *decoder) parseDQT(s *segment) error {
+	for s.size > 0 {
+		b, err := s.next(1)
+		if err != nil {
+			return err
+		}
 		precision, id := b[0]>>4, b[0]&15
-		b = b[1:]
 		if id > 3 {
 			return d.src.errorf("DQT", "table 0 to 3", "%d", id)
 		}
@@ -260,8 +298,11 @@ func (d *decoder) parseDQT(b []byte) error {
 		if precision != 0 {
 			size = 128
 		}
-		if len(b) < size {
-			return d.src.errorf("DQT", fmt.Sprintf("%d bytes", size), "%d", len(b))
+		if s.size < size {
+			return d.src.errorf("DQT", fmt.Sprintf("%d bytes", size), "%d", s.size)
+		}
+		if b, err = s.next(size); err != nil {
+			return err
 		}
 		// A new value: components that were scanned keep the table they had.
 		t := new([64]uint16)
@@ -273,7 +314,6 @@ func (d *decoder) parseDQT(b []byte) error {
 			}
 		}
 		d.quant[id] = t
-		b = b[size:]
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ func allocCoefficients(rows, rowCoefs, rowBytes, size int) (coefs []int16, pix [
 // emitCoefficients transforms all stored coefficients and writes the image.
 func (d *decoder) emitCoefficients(o *output) {
 	var blk block
+	smoother := d.newSmoother()
 	for my := range d.mcusY {
 		for i := range d.comps {
 			c := &d.comps[i]
@@ -70,10 +71,14 @@ func (d *decoder) emitCoefficients(o *output) {
 				row := c.plane[by%(2*c.v)*8*c.planeStride:]
 				for bx := range c.blocksX {
 					mask := uint32(0)
-					if c.quant != nil { // else no scan had this component
-						mask = dequantise(&blk, d.coefficients(c, bx, by), c.quant)
-					} else {
+					switch src := d.coefficients(c, bx, by); {
+					case c.quant == nil: // no scan had this component
 						blk = block{}
+					case smoother != nil:
+						guessed := smoother.apply(src, i, bx, y, my)
+						mask = dequantise(&blk, &guessed, c.quant)
+					default:
+						mask = dequantise(&blk, src, c.quant)
 					}
 					idct(row[bx*8:], c.planeStride, &blk, mask)
 				}

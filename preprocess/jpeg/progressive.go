@@ -27,7 +27,7 @@ func (d *decoder) decodeScan() error {
 		c := d.scan[0]
 		for by := range c.blocksY {
 			for bx := range c.blocksX {
-				if err := d.startMCU(); err != nil {
+				if err := d.startMCU(by / c.v); err != nil {
 					return err
 				}
 				if d.insufficient {
@@ -43,7 +43,7 @@ func (d *decoder) decodeScan() error {
 	}
 	for my := range d.mcusY {
 		for mx := range d.mcusX {
-			if err := d.startMCU(); err != nil {
+			if err := d.startMCU(my); err != nil {
 				return err
 			}
 			if d.insufficient {
@@ -64,8 +64,11 @@ func (d *decoder) decodeScan() error {
 	return nil
 }
 
-// startMCU does what is due before an MCU of a multi-scan file.
-func (d *decoder) startMCU() error {
+// startMCU does what is due before an MCU in row my of a multi-scan file.
+func (d *decoder) startMCU(my int) error {
+	if !d.insufficient {
+		d.lastGoodRow = my
+	}
 	if d.restartInterval > 0 {
 		if d.restartsLeft == 0 {
 			if err := d.restart(); err != nil {

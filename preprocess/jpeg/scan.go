@@ -26,6 +26,7 @@ func (d *decoder) startScan() error {
 		if err := d.checkProgression(); err != nil {
 			return err
 		}
+		d.noteProgress()
 	}
 	for _, c := range d.scan {
 		if !d.progressive || d.ss == 0 && d.ah == 0 {
