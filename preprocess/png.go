@@ -42,7 +42,6 @@ type pngReader struct {
 	hasLayout     bool
 	interlaced    bool
 	palette       []byte
-	seenPalette   bool
 	frame         *[4]int // left, top, width, height of a preceding fcTL
 	sequence      int64   // of the last fcTL or fdAT, -1 before the first
 	animated      bool
@@ -88,7 +87,11 @@ func decodePNG(data []byte, limits Limits) (*Image, error) {
 		return nil, err
 	}
 	if m.Mode == ModeP {
-		m.Palette = p.palette[:min(len(p.palette), 768)/3*3]
+		n := len(p.palette) / 3
+		if n > 256 {
+			return nil, formatErr("PNG", "PLTE", "at most 256 colours", n)
+		}
+		m.Palette = bytes.Clone(p.palette[:3*n])
 	}
 	return m, nil
 }
@@ -128,7 +131,7 @@ func (p *pngReader) chunk(id string, body []byte) error {
 		return p.header(body)
 	case "PLTE":
 		if p.layout.mode == ModeP && p.hasLayout {
-			p.palette, p.seenPalette = body, true
+			p.palette = body
 		}
 	case "tRNS":
 		need := 0

@@ -166,14 +166,14 @@ func (t *tiffReader) readTags() error {
 	return nil
 }
 
-// one returns the single value of a tag, or otherwise if it is absent.
+// one returns the first value of a tag, or otherwise if it is absent.
 func (t *tiffReader) one(tag uint16, otherwise int) (int, error) {
 	v, ok := t.tags[tag]
 	if !ok {
 		return otherwise, nil
 	}
-	if v.len() != 1 {
-		return 0, formatErr("TIFF", tiffTagNames[tag], "one value", fmt.Sprintf("%d", v.len()))
+	if v.len() < 1 {
+		return 0, formatErr("TIFF", tiffTagNames[tag], "one value", "none")
 	}
 	x := v.at(0)
 	if x < 0 || x > 1<<40 {

@@ -163,20 +163,20 @@ func animatedWebP(b []byte, w, h int, hasAlpha bool, limits Limits) (*Image, err
 			return nil, truncated("WebP", "ANMF", 16, len(body))
 		}
 		f := webpFrame{x: 2 * uint24(body), y: 2 * uint24(body[3:])}
-		fw, fh := 1+uint24(body[6:]), 1+uint24(body[9:])
+		if err := f.find(body[16:]); err != nil {
+			return nil, err
+		}
+		// libwebp trusts the picture's size, not the frame header's.
+		fw, fh, _, err := f.size()
+		if err != nil {
+			return nil, err
+		}
 		if f.x+fw > w || f.y+fh > h {
 			return nil, formatErr("WebP", "first frame", fmt.Sprintf("one inside %d×%d", w, h),
 				fmt.Sprintf("%d×%d at (%d, %d)", fw, fh, f.x, f.y))
 		}
-		if err := f.find(body[16:]); err != nil {
+		if err := limits.checkSize("WebP", fw, fh); err != nil {
 			return nil, err
-		}
-		pw, ph, _, err := f.size()
-		if err != nil {
-			return nil, err
-		}
-		if pw != fw || ph != fh {
-			return nil, formatErr("WebP", "frame size", fmt.Sprintf("%d×%d", fw, fh), fmt.Sprintf("%d×%d", pw, ph))
 		}
 		m, err := f.decode(fw, fh, hasAlpha)
 		if err != nil || fw == w && fh == h {

@@ -222,7 +222,7 @@ def tiff_image(a, bits, photo, order="<", compression=1, rows=None, tile=None, p
             parts = [p[y:y + th, x:x + tw] for y in range(0, h, th) for x in range(0, w, tw)]
         else:
             rps = rows or h
-            tags[278] = (LONG, [rps])
+            tags.setdefault(278, (LONG, [rps]))
             parts = [p[y:y + rps] for y in range(0, h, rps)]
         for part in parts:
             if predictor == 2:
