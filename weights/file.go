@@ -34,7 +34,18 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{path: path, m: m}
+	return newFile(m)
+}
+
+// OpenBytes reads a weights file from memory, such as one embedded in the program. name
+// stands for its path. data must not change while the File is in use; views point into it.
+func OpenBytes(name string, data []byte) (*File, error) {
+	return newFile(&mapping{path: name, data: data, size: int64(len(data))})
+}
+
+// newFile reads the structure of a mapped file; it closes the mapping if that fails.
+func newFile(m *mapping) (*File, error) {
+	f := &File{path: m.path, m: m}
 	if err := m.locked(f.read); err != nil {
 		m.close()
 		return nil, err

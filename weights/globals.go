@@ -79,7 +79,7 @@ func (u *unpickler) globalOp(op byte) error {
 	}
 	v, ok := lookupGlobal(module, name)
 	if !ok {
-		return &UnsupportedError{Path: u.path, What: "global in a pickle (only tensors and plain values are read)", Got: quote(module + "." + name)}
+		return &UnsupportedError{Path: u.path, Tensor: u.tensorName(), What: "global in a pickle (only tensors and plain values are read)", Got: quote(module + "." + name)}
 	}
 	return u.pushNew(v, 48)
 }

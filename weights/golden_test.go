@@ -84,6 +84,7 @@ func TestGolden(t *testing.T) {
 				}
 				compareTensor(t, key, got, g)
 			}
+			compareInMemory(t, f)
 			if !maps.Equal(f.Metadata(), want.Metadata) {
 				t.Errorf("metadata %q, want %q", f.Metadata(), want.Metadata)
 			}
@@ -91,6 +92,41 @@ func TestGolden(t *testing.T) {
 				compareValue(t, "value", f.Value(), want.Value)
 			}
 		})
+	}
+}
+
+// compareInMemory reads the same file from memory, at an odd address.
+func compareInMemory(t *testing.T, f *File) {
+	t.Helper()
+	b, err := os.ReadFile(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := append(make([]byte, 1, len(b)+1), b...)[1:]
+	g, err := OpenBytes("memory", odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range f.Tensors() {
+		x, _ := f.Tensor(info.Name)
+		y, err := g.Tensor(info.Name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		p, err1 := x.Float32()
+		q, err2 := y.Float32()
+		if (err1 == nil) != (err2 == nil) || !slices.Equal(p, q) {
+			t.Errorf("%q in memory: %v (%v), want %v (%v)", info.Name, q, err2, p, err1)
+		}
+	}
+	if err := errorsOf(g.Check(), g.Guard(func() error { return nil }), g.Close()); err != nil {
+		t.Error(err)
+	}
+	if x, err := g.Tensor(g.Tensors()[0].Name); err != nil {
+		t.Error(err)
+	} else if _, err := x.Bytes(); err == nil {
+		t.Error("readable after Close")
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *headerParser) bad(what, want, got string) error {
 // token returns the next JSON token.
 func (p *headerParser) token() (json.Token, error) {
 	t, err := p.dec.Token()
-	if err == io.EOF {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return nil, p.bad("safetensors header", "a complete JSON object", "its end too early")
 	}
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // guard is the only place that deals with it.
 type mapping struct {
 	path string
-	file *os.File
+	file *os.File  // nil for bytes in memory
 	data mmap.MMap // nil for an empty file
 	size int64
 
@@ -82,6 +82,9 @@ func (m *mapping) close() error {
 		return nil
 	}
 	m.closed = true
+	if m.file == nil {
+		return nil
+	}
 	var err error
 	if m.data != nil {
 		err = m.data.Unmap()
@@ -91,6 +94,9 @@ func (m *mapping) close() error {
 
 // check reports a file that is shorter than its mapping.
 func (m *mapping) check() error {
+	if m.file == nil {
+		return nil
+	}
 	st, err := m.file.Stat()
 	if err != nil {
 		return &FaultError{Path: m.path, Size: m.size, Now: -1, Err: err}
@@ -121,7 +127,7 @@ func (m *mapping) guard(fn func() error) (err error) {
 			return
 		}
 		fault, ok := v.(addressError)
-		if !ok || !m.contains(fault.Addr()) {
+		if !ok || m.file == nil || !m.contains(fault.Addr()) {
 			panic(v) // not ours: a defect elsewhere keeps its own report
 		}
 		now := int64(-1)
@@ -130,7 +136,14 @@ func (m *mapping) guard(fn func() error) (err error) {
 		}
 		err = &FaultError{Path: m.path, Size: m.size, Now: now, Err: fault}
 	}()
-	return errors.Join(fn(), m.check())
+	ferr, cerr := fn(), m.check()
+	switch {
+	case cerr == nil:
+		return ferr
+	case ferr == nil:
+		return cerr
+	}
+	return errors.Join(cerr, ferr) // the second is likely a consequence of the first
 }
 
 func (m *mapping) contains(addr uintptr) bool {

@@ -256,7 +256,7 @@ func (t Tensor) gather(dst, data []byte, index int) {
 // compressed member was unpacked into.
 func (t Tensor) Release() error {
 	return t.locked(func() error {
-		if t.st.unpack != nil {
+		if t.st.unpack != nil || t.st.m.file == nil {
 			return nil
 		}
 		page := int64(os.Getpagesize())

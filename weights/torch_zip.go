@@ -35,8 +35,12 @@ type archive struct {
 	cached []byte
 }
 
+func newArchive(f *File, data []byte) *archive {
+	return &archive{f: f, data: data, members: make(map[string]*zip.File)}
+}
+
 func (f *File) readZip(data []byte) error {
-	a := &archive{f: f, data: data, members: make(map[string]*zip.File)}
+	a := newArchive(f, data)
 	if err := a.directory(); err != nil {
 		return err
 	}
