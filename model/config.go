@@ -64,6 +64,9 @@ type TextConfig struct {
 	NormKwargs      *NormKwargs `json:"norm_kwargs,omitempty"`
 	HFModelName     string      `json:"hf_model_name,omitempty"`
 	HFTokenizerName string      `json:"hf_tokenizer_name,omitempty"`
+	TokenizerKwargs struct {
+		Clean string `json:"clean,omitempty"`
+	} `json:"tokenizer_kwargs,omitzero"`
 	unsupported
 }
 

@@ -37,10 +37,17 @@ func (m *CoCa) NewState(slots, images int) *State {
 	}
 	s.text = caches(m.Config.Text.Layers, m.Config.Text.Width)
 	s.decode = caches(m.Config.Decoder.Layers, m.Config.Decoder.Width)
-	for range int(m.Config.Decoder.Layers) {
-		s.Keys = append(s.Keys, op.NewTensor(tensor.Float32, images, m.Config.Vision.Tokens(), 2*m.Config.Decoder.Width))
-	}
+	s.Keys = m.NewKeys(images)
 	return s
+}
+
+// NewKeys allocates the cross-attention keys and values of a number of images,
+// [images, N, 2D] per decoder layer.
+func (m *CoCa) NewKeys(images int) (keys []*tensor.Dense) {
+	for range int(m.Config.Decoder.Layers) {
+		keys = append(keys, op.NewTensor(tensor.Float32, images, m.Config.Vision.Tokens(), 2*m.Config.Decoder.Width))
+	}
+	return keys
 }
 
 // StepGraph feeds one token to each of R rows and gives the logits of the next.

@@ -1,0 +1,251 @@
+// Package infer runs a model's programs: it compiles the graphs of package
+// model for the sizes that are asked for, keeps them, and feeds them. It knows
+// tensors; images, texts and searches are its callers' business.
+package infer
+
+import (
+	"context"
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+// Runtime holds the compiled programs of one model on one device. It is safe
+// for concurrent use; calls take turns, since each of them uses all threads.
+type Runtime struct {
+	Model  *model.CoCa
+	device exec.Device
+	turn   chan struct{} // holds one token: a lock that a context can stop waiting for
+
+	images map[int]*imageProgram
+	texts  map[textSize]*textProgram
+	scores map[textSize]*scoreProgram
+	states map[stateSize]*stateProgram
+	closed bool
+}
+
+// New makes a runtime. It takes over the device.
+func New(m *model.CoCa, dev exec.Device) *Runtime {
+	return &Runtime{
+		Model: m, device: dev, turn: make(chan struct{}, 1),
+		images: map[int]*imageProgram{}, texts: map[textSize]*textProgram{},
+		scores: map[textSize]*scoreProgram{}, states: map[stateSize]*stateProgram{},
+	}
+}
+
+// Device is what the programs run on.
+func (r *Runtime) Device() exec.Device { return r.device }
+
+// ErrClosed is returned by a runtime that was closed.
+var ErrClosed = fmt.Errorf("the model is closed")
+
+// lock waits for the caller's turn.
+func (r *Runtime) lock(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.closed {
+		<-r.turn
+		return ErrClosed
+	}
+	return nil
+}
+
+func (r *Runtime) unlock() { <-r.turn }
+
+// Close waits for the running call, if any, and closes the device. Later calls fail.
+func (r *Runtime) Close() error {
+	r.turn <- struct{}{}
+	defer r.unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	return r.device.Close()
+}
+
+// maxImageBatch is how many images go through the visual tower at once: enough
+// rows for the matrix products to reach their speed, few enough for caches.
+const maxImageBatch = 8
+
+// imageProgram encodes a batch of images.
+type imageProgram struct {
+	graph *model.ImageGraph
+	*exec.Program
+}
+
+func (r *Runtime) imageProgram(batch int) (*imageProgram, error) {
+	if p := r.images[batch]; p != nil {
+		return p, nil
+	}
+	g, err := r.Model.ImageGraph(batch)
+	if err != nil {
+		return nil, err
+	}
+	p, err := exec.Compile(r.device, append([]*G.Node{g.Latent, g.Features, g.Tokens}, g.Keys...)...)
+	if err != nil {
+		return nil, err
+	}
+	r.images[batch] = &imageProgram{g, p}
+	return r.images[batch], nil
+}
+
+// Image is an encoded image.
+type Image struct {
+	Latent   []float32   // [E], before L2 normalisation
+	Features []float32   // [E]
+	Keys     [][]float32 // per decoder layer, [N·2D]
+}
+
+// PixelCount is the number of floats of one image's pixels, [3, H, W].
+func (r *Runtime) PixelCount() int {
+	size := r.Model.Config.Vision.ImageSize
+	return 3 * size.Height * size.Width
+}
+
+// EncodeImages encodes normalised pixels, [3, H, W] each. With keys, what
+// the decoder needs of the images is returned too.
+func (r *Runtime) EncodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
+	if err := r.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer r.unlock()
+	return r.encodeImages(ctx, pixels, keys)
+}
+
+func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
+	var list []Image
+	for len(pixels) > 0 {
+		batch := min(maxImageBatch, 1<<(bitLen(len(pixels))-1)) // 8, 4, 2 or 1: few programs to keep
+		p, err := r.imageProgram(batch)
+		if err != nil {
+			return nil, err
+		}
+		in, n := op.Floats(p.graph.Pixels.Value()), r.PixelCount()
+		for i, x := range pixels[:batch] {
+			if len(x) != n {
+				return nil, fmt.Errorf("image: want %d numbers, got %d", n, len(x))
+			}
+			copy(in[i*n:], x)
+		}
+		if err := p.Run(ctx); err != nil {
+			return nil, err
+		}
+		for i := range batch {
+			img := Image{Latent: item(p.Floats(p.graph.Latent), i, batch), Features: item(p.Floats(p.graph.Features), i, batch)}
+			if keys {
+				for _, k := range p.graph.Keys {
+					img.Keys = append(img.Keys, item(p.Floats(k), i, batch))
+				}
+			}
+			list = append(list, img)
+		}
+		pixels = pixels[batch:]
+	}
+	return list, nil
+}
+
+func bitLen(n int) int {
+	bits := 0
+	for ; n > 0; n >>= 1 {
+		bits++
+	}
+	return bits
+}
+
+// item copies item i out of a batch.
+func item(data []float32, i, batch int) []float32 {
+	n := len(data) / batch
+	return append([]float32(nil), data[i*n:(i+1)*n]...)
+}
+
+type textSize struct{ length, rows int }
+
+// textProgram encodes one text.
+type textProgram struct {
+	graph *model.TextGraph
+	*exec.Program
+}
+
+// EncodeTexts encodes texts of equal length; each result is the feature
+// before and after L2 normalisation, [E].
+func (r *Runtime) EncodeTexts(ctx context.Context, ids [][]int32) (latents, features [][]float32, err error) {
+	if err := r.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer r.unlock()
+	for _, text := range ids {
+		size := textSize{length: len(text)}
+		p := r.texts[size]
+		if p == nil {
+			g, err := r.Model.TextGraph(1, len(text))
+			if err != nil {
+				return nil, nil, err
+			}
+			program, err := exec.Compile(r.device, g.Latent, g.Features)
+			if err != nil {
+				return nil, nil, err
+			}
+			p = &textProgram{g, program}
+			r.texts[size] = p
+		}
+		copy(op.Ints(p.graph.IDs.Value()), text)
+		if err := p.Run(ctx); err != nil {
+			return nil, nil, err
+		}
+		latents = append(latents, item(p.Floats(p.graph.Latent), 0, 1))
+		features = append(features, item(p.Floats(p.graph.Features), 0, 1))
+	}
+	return latents, features, nil
+}
+
+// scoreProgram computes the logits of one text under one image.
+type scoreProgram struct {
+	graph *model.TextGraph
+	keys  []*tensor.Dense
+	*exec.Program
+}
+
+// Score computes the text's features [E] and the logits [rows, V] of its first
+// tokens under an image that was encoded with keys. The logits are only valid
+// until the next call of use returns; row t is about token t+1.
+func (r *Runtime) Score(ctx context.Context, img Image, ids []int32, rows int, use func(features, logits []float32) error) error {
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	defer r.unlock()
+	size := textSize{len(ids), rows}
+	p := r.scores[size]
+	if p == nil {
+		var err error
+		if p, err = r.newScoreProgram(size); err != nil {
+			return err
+		}
+		r.scores[size] = p
+	}
+	for i, k := range img.Keys {
+		copy(op.Floats(p.keys[i]), k)
+	}
+	copy(op.Ints(p.graph.IDs.Value()), ids)
+	if err := p.Run(ctx); err != nil {
+		return err
+	}
+	return use(p.Floats(p.graph.Features), p.Floats(p.graph.Logits))
+}
+
+func (r *Runtime) newScoreProgram(size textSize) (*scoreProgram, error) {
+	p := &scoreProgram{keys: r.Model.NewKeys(1)}
+	var err error
+	if p.graph, err = r.Model.ScoreGraph(1, size.length, size.rows, p.keys); err != nil {
+		return nil, err
+	}
+	p.Program, err = exec.Compile(r.device, p.graph.Features, p.graph.Logits)
+	return p, err
+}
