@@ -15,14 +15,35 @@ func (a Activation) String() string { return [...]string{"none", "gelu", "quickg
 
 // Activate applies a to src and stores the result in dst, which may be src.
 func Activate(p *Pool, dst, src []float32, a Activation) {
-	activateGeneric(dst, src, a)
+	f := p.frame()
+	f.elements = elementsTask{dst: dst[:len(src)], src: src, act: a}
+	p.Run((len(src)+elementChunk-1)/elementChunk, &f.elements)
+	p.release(f)
 }
 
-func activateGeneric(dst, src []float32, a Activation) {
-	dst = dst[:len(src)]
-	for i, x := range src {
-		dst[i] = a.apply(x)
+// Add stores a+b in dst, which may be either of them.
+func Add(p *Pool, dst, a, b []float32) {
+	f := p.frame()
+	f.elements = elementsTask{dst: dst[:len(a)], src: a, add: b[:len(a)]}
+	p.Run((len(a)+elementChunk-1)/elementChunk, &f.elements)
+	p.release(f)
+}
+
+const elementChunk = 1 << 14 // elements in one piece of work
+
+// elementsTask stores act(src) + add in dst.
+type elementsTask struct {
+	dst, src, add []float32
+	act           Activation
+}
+
+func (t *elementsTask) Do(_, i int) {
+	from, to := i*elementChunk, min((i+1)*elementChunk, len(t.src))
+	var add []float32
+	if t.add != nil {
+		add = t.add[from:to]
 	}
+	inner.epilogue(1, to-from, t.dst[from:to], 0, t.src[from:to], 0, nil, nil, add, 0, t.act)
 }
 
 // apply is the activation of one value.
@@ -53,47 +74,60 @@ func quickGELUGeneric(x float32) float32 {
 }
 
 // Exp stores e^src in dst, which may be src.
-func Exp(dst, src []float32) { expGeneric(dst, src) }
+func Exp(dst, src []float32) { inner.exp(dst[:len(src)], src) }
 
 func expGeneric(dst, src []float32) {
-	dst = dst[:len(src)]
 	for i, x := range src {
 		dst[i] = float32(math.Exp(float64(x)))
 	}
 }
 
-// Add stores a+b in dst, which may be either of them.
-func Add(dst, a, b []float32) { addGeneric(dst, a, b) }
-
-func addGeneric(dst, a, b []float32) {
-	dst, b = dst[:len(a)], b[:len(a)]
-	for i, x := range a {
-		dst[i] = x + b[i]
-	}
-}
-
-// Softmax stores the softmax of each row of x [rows, width] in dst, which may be x.
+// Softmax stores the softmax of each row of x [rows, width] in dst, which may be
+// x. A row that is -Inf throughout becomes NaN.
 func Softmax(p *Pool, dst, x []float32, rows, width int) {
-	dst, x = dst[:rows*width], x[:rows*width]
-	for r := range rows {
-		softmaxGeneric(dst[r*width:][:width], x[r*width:][:width])
-	}
+	f := p.frame()
+	f.softmax = softmaxTask{dst[:rows*width], x[:rows*width], width}
+	p.Run(rows, &f.softmax)
+	p.release(f)
 }
 
-// softmaxGeneric stores e^(x-max)/Σ e^(x-max) in dst, which may be x. A row
-// that is -Inf throughout becomes NaN, as everywhere else.
-func softmaxGeneric(dst, x []float32) {
+type softmaxTask struct {
+	dst, x []float32
+	width  int
+}
+
+func (t *softmaxTask) Do(_, i int) {
+	inner.softmax(t.dst[i*t.width:][:t.width], t.x[i*t.width:][:t.width], 1)
+}
+
+func softmaxGeneric(dst, x []float32, scale float32) {
 	top := float32(math.Inf(-1))
 	for _, v := range x {
 		top = max(top, v)
 	}
 	var sum float64
 	for i, v := range x {
-		e := float32(math.Exp(float64(v) - float64(top)))
+		e := float32(math.Exp(float64(scale) * (float64(v) - float64(top))))
 		dst[i] = e
 		sum += float64(e)
 	}
 	for i := range x {
 		dst[i] = float32(float64(dst[i]) / sum)
+	}
+}
+
+func softmaxColumnsGeneric(n int, x []float32, scale float32, inverse []float32) {
+	for j := range panelWidth {
+		top := float32(math.Inf(-1))
+		for i := range n {
+			top = max(top, x[i*panelWidth+j])
+		}
+		var sum float64
+		for i := range n {
+			v := &x[i*panelWidth+j]
+			*v = float32(math.Exp(float64(scale) * (float64(*v) - float64(top))))
+			sum += float64(*v)
+		}
+		inverse[j] = float32(1 / sum)
 	}
 }

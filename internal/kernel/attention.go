@@ -24,45 +24,57 @@ type Attention struct {
 	Dst []float32 // [Batch, TQ, Heads·HeadDim], contiguous
 }
 
-// queryChunk is the number of queries in one piece of work.
-const queryChunk = 64
-
 // Run computes Dst.
 func (a *Attention) Run(p *Pool) {
 	a.Dst = a.Dst[:a.Batch*a.TQ*a.Heads*a.HeadDim]
-	a.run(p, nil)
+	a.check()
+	f := p.frame()
+	t := &f.attention
+	*t = attentionTask{a: *a, frame: f}
+	t.plan(p.Threads())
+	p.Run(a.Batch*a.Heads*t.groups, t)
+	p.release(f)
 }
 
 // Weights stores the attention probabilities in dst [Batch, Heads, TQ, TK],
 // zero where a key is not visible. Dst and V are not used.
 func (a *Attention) Weights(p *Pool, dst []float32) {
-	a.run(p, dst[:a.Batch*a.Heads*a.TQ*a.TK])
-}
-
-func (a *Attention) run(p *Pool, weights []float32) {
 	f := p.frame()
-	f.attention = attentionTask{a: *a, frame: f, weights: weights, chunks: (a.TQ + queryChunk - 1) / queryChunk}
-	p.Run(a.Batch*a.Heads*f.attention.chunks, &f.attention)
+	f.weights = weightsTask{*a, dst[:a.Batch*a.Heads*a.TQ*a.TK]}
+	p.Run(a.Batch*a.Heads, &f.weights)
 	p.release(f)
 }
 
-type attentionTask struct {
-	a       Attention
-	frame   *frame
-	weights []float32 // want these and not Dst
-	chunks  int
+type weightsTask struct {
+	a   Attention
+	dst []float32
 }
 
-func (t *attentionTask) Do(worker, i int) {
+func (t *weightsTask) Do(_, i int) {
 	a := &t.a
-	chunk, item := i%t.chunks, i/t.chunks
-	head, b := item%a.Heads, item/a.Heads
-	for q := chunk * queryChunk; q < min(a.TQ, (chunk+1)*queryChunk); q++ {
-		if t.weights != nil {
-			a.weightsGeneric(t.weights[(item*a.TQ+q)*a.TK:][:a.TK], b, head, q)
-		} else {
-			a.queryGeneric(t.frame.scratch(worker, a.TK+a.HeadDim), b, head, q)
-		}
+	for q := range a.TQ {
+		a.weightsGeneric(t.dst[(i*a.TQ+q)*a.TK:][:a.TK], i/a.Heads, i%a.Heads, q)
+	}
+}
+
+// check panics if the operands are shorter than the sizes say, here and not in
+// the middle of the work.
+func (a *Attention) check() {
+	d := a.Heads * a.HeadDim
+	if a.Batch == 0 || a.TQ == 0 || d == 0 {
+		return
+	}
+	if a.TK < 1 {
+		panic("kernel: Attention without keys")
+	}
+	if a.Hidden != nil {
+		_ = a.Hidden[a.Batch*a.TK-1]
+	}
+	_ = a.Q[(a.Batch-1)*a.QBatch+(a.TQ-1)*a.QRow+d-1]
+	for b := range a.Batch {
+		item := a.item(b)
+		_ = a.K[item*a.KBatch+(a.TK-1)*a.KRow+d-1]
+		_ = a.V[item*a.VBatch+(a.TK-1)*a.VRow+d-1]
 	}
 }
 
@@ -82,35 +94,49 @@ func (a *Attention) visible(q int) int {
 	return a.TK
 }
 
+// hides tells whether key j is hidden from the queries of item b.
+func (a *Attention) hides(b, j int) bool {
+	return j > 0 && a.Hidden != nil && a.Hidden[b*a.TK+j]
+}
+
+func (a *Attention) query(b, head, q int) []float32 {
+	return a.Q[b*a.QBatch+q*a.QRow+head*a.HeadDim:]
+}
+
+func (a *Attention) key(b, head, j int) []float32 {
+	return a.K[a.item(b)*a.KBatch+j*a.KRow+head*a.HeadDim:]
+}
+
+func (a *Attention) value(b, head, j int) []float32 {
+	return a.V[a.item(b)*a.VBatch+j*a.VRow+head*a.HeadDim:]
+}
+
+func (a *Attention) out(b, head, q int) []float32 {
+	return a.Dst[((b*a.TQ+q)*a.Heads+head)*a.HeadDim:]
+}
+
 // weightsGeneric stores the probabilities of one query in w [TK].
 func (a *Attention) weightsGeneric(w []float32, b, head, q int) {
 	n := a.visible(q)
-	query := a.Q[b*a.QBatch+q*a.QRow+head*a.HeadDim:][:a.HeadDim]
+	query := a.query(b, head, q)[:a.HeadDim]
 	scale := 1 / math.Sqrt(float64(a.HeadDim))
 	for j := range n {
-		if j > 0 && a.Hidden != nil && a.Hidden[b*a.TK+j] {
+		w[j] = float32(dot64(query, a.key(b, head, j)) * scale)
+		if a.hides(b, j) {
 			w[j] = float32(math.Inf(-1))
-			continue
 		}
-		key := a.K[a.item(b)*a.KBatch+j*a.KRow+head*a.HeadDim:][:a.HeadDim]
-		w[j] = float32(dot64(query, key) * scale)
 	}
-	softmaxGeneric(w[:n], w[:n])
+	softmaxGeneric(w[:n], w[:n], 1)
 	clear(w[n:])
 }
 
-// queryGeneric computes one head of one row of Dst.
-func (a *Attention) queryGeneric(scratch []float32, b, head, q int) {
-	w := scratch[:a.TK]
+// queryGeneric computes one head of one row of Dst; w is scratch of TK floats.
+func (a *Attention) queryGeneric(w []float32, b, head, q int) {
 	a.weightsGeneric(w, b, head, q)
-	out := a.Dst[((b*a.TQ+q)*a.Heads+head)*a.HeadDim:][:a.HeadDim]
+	out := a.out(b, head, q)[:a.HeadDim]
 	clear(out)
 	for j := range a.visible(q) {
-		if j > 0 && a.Hidden != nil && a.Hidden[b*a.TK+j] {
-			continue // not even 0·NaN of a hidden value may show
-		}
-		value := a.V[a.item(b)*a.VBatch+j*a.VRow+head*a.HeadDim:][:a.HeadDim]
-		for d, v := range value {
+		for d, v := range a.value(b, head, j)[:a.HeadDim] {
 			out[d] += float32(w[j] * v)
 		}
 	}

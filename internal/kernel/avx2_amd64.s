@@ -1941,3 +1941,513 @@ part_sum:
 done:
 	VZEROUPPER
 	RET
+
+// func layerNormAVX2(n int, dst *float32, x *float32, gamma *float32, beta *float32, eps float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·layerNormAVX2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         gamma+24(FP), BX
+	MOVQ         beta+32(FP), SI
+	MOVQ         AX, DI
+	ANDQ         $0x07, DI
+	LEAQ         maskTable<>+0(SB), R8
+	NEGQ         DI
+	VMOVUPS      32(R8)(DI*4), Y0
+	VXORPS       X1, X1, X1
+	VCVTSI2SSQ   AX, X1, X1
+	VBROADCASTSS X1, Y1
+	MOVQ         AX, DI
+	ANDQ         $-8, DI
+	SHLQ         $0x02, DI
+	ANDQ         $0x07, AX
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	XORQ         R8, R8
+	LEAQ         -96(DI), R9
+	JMP          mean_check
+
+mean_four:
+	VMOVUPS (DX)(R8*1), Y6
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 32(DX)(R8*1), Y6
+	VADDPS  Y6, Y3, Y3
+	VMOVUPS 64(DX)(R8*1), Y6
+	VADDPS  Y6, Y4, Y4
+	VMOVUPS 96(DX)(R8*1), Y6
+	VADDPS  Y6, Y5, Y5
+	ADDQ    $+128, R8
+
+mean_check:
+	CMPQ R8, R9
+	JLT  mean_four
+	JMP  mean_check1
+
+mean_one:
+	VMOVUPS (DX)(R8*1), Y6
+	VADDPS  Y6, Y2, Y2
+	ADDQ    $0x20, R8
+
+mean_check1:
+	CMPQ       R8, DI
+	JLT        mean_one
+	TESTQ      AX, AX
+	JZ         mean_sum
+	VMASKMOVPS (DX)(R8*1), Y0, Y6
+	VADDPS     Y6, Y3, Y3
+
+mean_sum:
+	VADDPS     Y3, Y2, Y2
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+	VPERM2F128 $0x01, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	VSHUFPS    $0x4e, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	VSHUFPS    $0xb1, Y2, Y2, Y3
+	VADDPS     Y3, Y2, Y2
+	VDIVPS     Y1, Y2, Y7
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	XORQ       R8, R8
+	LEAQ       -96(DI), R9
+	JMP        variance_check
+
+variance_four:
+	VMOVUPS     (DX)(R8*1), Y6
+	VSUBPS      Y7, Y6, Y6
+	VFMADD231PS Y6, Y6, Y2
+	VMOVUPS     32(DX)(R8*1), Y6
+	VSUBPS      Y7, Y6, Y6
+	VFMADD231PS Y6, Y6, Y3
+	VMOVUPS     64(DX)(R8*1), Y6
+	VSUBPS      Y7, Y6, Y6
+	VFMADD231PS Y6, Y6, Y4
+	VMOVUPS     96(DX)(R8*1), Y6
+	VSUBPS      Y7, Y6, Y6
+	VFMADD231PS Y6, Y6, Y5
+	ADDQ        $+128, R8
+
+variance_check:
+	CMPQ R8, R9
+	JLT  variance_four
+	JMP  variance_check1
+
+variance_one:
+	VMOVUPS     (DX)(R8*1), Y6
+	VSUBPS      Y7, Y6, Y6
+	VFMADD231PS Y6, Y6, Y2
+	ADDQ        $0x20, R8
+
+variance_check1:
+	CMPQ        R8, DI
+	JLT         variance_one
+	TESTQ       AX, AX
+	JZ          variance_sum
+	VMASKMOVPS  (DX)(R8*1), Y0, Y6
+	VSUBPS      Y7, Y6, Y6
+	VANDPS      Y0, Y6, Y6
+	VFMADD231PS Y6, Y6, Y3
+
+variance_sum:
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VPERM2F128   $0x01, Y2, Y2, Y3
+	VADDPS       Y3, Y2, Y2
+	VSHUFPS      $0x4e, Y2, Y2, Y3
+	VADDPS       Y3, Y2, Y2
+	VSHUFPS      $0xb1, Y2, Y2, Y3
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y1, Y2, Y1
+	VBROADCASTSS eps+40(FP), Y2
+	VADDPS       Y2, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMOVUPS      constAVX2_3f800000<>+0(SB), Y2
+	VDIVPS       Y1, Y2, Y1
+	XORQ         R8, R8
+	JMP          check
+
+full:
+	VMOVUPS (DX)(R8*1), Y6
+	VSUBPS  Y7, Y6, Y6
+	VMULPS  Y1, Y6, Y6
+	TESTQ   BX, BX
+	JZ      full_gamma
+	VMOVUPS (BX)(R8*1), Y2
+	VMULPS  Y2, Y6, Y6
+
+full_gamma:
+	TESTQ   SI, SI
+	JZ      full_beta
+	VMOVUPS (SI)(R8*1), Y2
+	VADDPS  Y2, Y6, Y6
+
+full_beta:
+	VMOVUPS Y6, (CX)(R8*1)
+	ADDQ    $0x20, R8
+
+check:
+	CMPQ       R8, DI
+	JLT        full
+	TESTQ      AX, AX
+	JZ         done
+	VMASKMOVPS (DX)(R8*1), Y0, Y6
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y1, Y6, Y6
+	TESTQ      BX, BX
+	JZ         part_gamma
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VMULPS     Y1, Y6, Y6
+
+part_gamma:
+	TESTQ      SI, SI
+	JZ         part_beta
+	VMASKMOVPS (SI)(R8*1), Y0, Y1
+	VADDPS     Y1, Y6, Y6
+
+part_beta:
+	VMASKMOVPS Y6, Y0, (CX)(R8*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxColumnsAVX2(n int, x *float32, scale float32, inverse *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxColumnsAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         inverse+24(FP), DX
+	VBROADCASTSS scale+16(FP), Y0
+	MOVQ         $0x00000002, BX
+
+pass:
+	MOVQ    CX, SI
+	MOVQ    AX, DI
+	VMOVUPS (SI), Y1
+	VXORPS  Y3, Y3, Y3
+	VMOVUPS 32(SI), Y2
+	VXORPS  Y4, Y4, Y4
+
+max:
+	VMAXPS (SI), Y1, Y1
+	VMAXPS 32(SI), Y2, Y2
+	ADDQ   $+128, SI
+	DECQ   DI
+	JNZ    max
+	MOVQ   CX, SI
+	MOVQ   AX, DI
+
+exp:
+	VMOVUPS      (SI), Y5
+	VSUBPS       Y1, Y5, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      32(SI), Y6
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y7
+	VMINPS       Y5, Y7, Y5
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y7
+	VMAXPS       Y5, Y7, Y5
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y7, Y5
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y7, Y5
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y8
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y5, Y8
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y5, Y8
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y5, Y8
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y8
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSRAD       $0x01, Y7, Y5
+	VPSUBD       Y5, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y8, Y8
+	VPADDD       constAVX2_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y8, Y8
+	VMOVAPS      Y8, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y5
+	VMINPS       Y6, Y5, Y6
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y5
+	VMAXPS       Y6, Y5, Y6
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y6, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y5, Y6
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y5, Y6
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y7
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y6, Y7
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y6, Y7
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y6, Y7
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y6, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y6, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y6, Y7
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       constAVX2_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VMOVAPS      Y7, Y6
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      Y6, 32(SI)
+	ADDQ         $+128, SI
+	DECQ         DI
+	JNZ          exp
+	VMOVUPS      constAVX2_3f800000<>+0(SB), Y1
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      constAVX2_3f800000<>+0(SB), Y1
+	VDIVPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         $+64, CX
+	ADDQ         $+64, DX
+	DECQ         BX
+	JNZ          pass
+	VZEROUPPER
+	RET
+
+// func softmaxRowAVX2(n int, dst *float32, x *float32, scale float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS scale+24(FP), Y0
+	MOVQ         AX, BX
+	ANDQ         $0x07, BX
+	LEAQ         maskTable<>+0(SB), SI
+	NEGQ         BX
+	VMOVUPS      32(SI)(BX*4), Y1
+	MOVQ         AX, BX
+	ANDQ         $-8, BX
+	SHLQ         $0x02, BX
+	ANDQ         $0x07, AX
+	VBROADCASTSS (DX), Y2
+	VXORPS       Y3, Y3, Y3
+	XORQ         SI, SI
+	JMP          max_check
+
+max_full:
+	VMOVUPS (DX)(SI*1), Y4
+	VMAXPS  Y4, Y2, Y2
+	ADDQ    $0x20, SI
+
+max_check:
+	CMPQ       SI, BX
+	JLT        max_full
+	TESTQ      AX, AX
+	JZ         max_done
+	VMASKMOVPS (DX)(SI*1), Y1, Y4
+	VBLENDVPS  Y1, Y4, Y2, Y4
+	VMAXPS     Y4, Y2, Y2
+
+max_done:
+	VPERM2F128 $0x01, Y2, Y2, Y4
+	VMAXPS     Y4, Y2, Y2
+	VSHUFPS    $0x4e, Y2, Y2, Y4
+	VMAXPS     Y4, Y2, Y2
+	VSHUFPS    $0xb1, Y2, Y2, Y4
+	VMAXPS     Y4, Y2, Y2
+	XORQ       SI, SI
+	JMP        exp_check
+
+exp_full:
+	VMOVUPS      (DX)(SI*1), Y4
+	VSUBPS       Y2, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y5, Y4
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y5, Y4
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y6
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y4, Y6
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y4, Y6
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y4, Y6
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y4, Y6
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y4, Y6
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VPADDD       constAVX2_0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVAPS      Y6, Y4
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      Y4, (CX)(SI*1)
+	ADDQ         $0x20, SI
+
+exp_check:
+	CMPQ         SI, BX
+	JLT          exp_full
+	TESTQ        AX, AX
+	JZ           exp_done
+	VMASKMOVPS   (DX)(SI*1), Y1, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y0
+	VMINPS       Y4, Y0, Y4
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y4, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y0, Y4
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y0, Y4
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y2
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y4, Y2
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y4, Y2
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y4, Y2
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y4, Y2
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y4, Y2
+	VCVTPS2DQ    Y0, Y0
+	VPSRAD       $0x01, Y0, Y4
+	VPSUBD       Y4, Y0, Y0
+	VPADDD       constAVX2_0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       constAVX2_0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVAPS      Y2, Y4
+	VANDPS       Y1, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VMASKMOVPS   Y4, Y1, (CX)(SI*1)
+
+exp_done:
+	VMOVUPS    constAVX2_3f800000<>+0(SB), Y0
+	VPERM2F128 $0x01, Y3, Y3, Y2
+	VADDPS     Y2, Y3, Y3
+	VSHUFPS    $0x4e, Y3, Y3, Y2
+	VADDPS     Y2, Y3, Y3
+	VSHUFPS    $0xb1, Y3, Y3, Y2
+	VADDPS     Y2, Y3, Y3
+	VDIVPS     Y3, Y0, Y0
+	XORQ       SI, SI
+	JMP        scale_check
+
+scale_full:
+	VMOVUPS (CX)(SI*1), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS Y4, (CX)(SI*1)
+	ADDQ    $0x20, SI
+
+scale_check:
+	CMPQ       SI, BX
+	JLT        scale_full
+	TESTQ      AX, AX
+	JZ         scale_done
+	VMASKMOVPS (CX)(SI*1), Y1, Y4
+	VMULPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y1, (CX)(SI*1)
+
+scale_done:
+	VZEROUPPER
+	RET
+
+// func expAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2(SB), NOSPLIT, $0-24
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    AX, BX
+	ANDQ    $0x07, BX
+	LEAQ    maskTable<>+0(SB), SI
+	NEGQ    BX
+	VMOVUPS 32(SI)(BX*4), Y0
+	MOVQ    AX, BX
+	ANDQ    $-8, BX
+	SHLQ    $0x02, BX
+	ANDQ    $0x07, AX
+	XORQ    SI, SI
+	JMP     check
+
+full:
+	VMOVUPS      (DX)(SI*1), Y1
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y2, Y1
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y2, Y1
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y3
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y1
+	VPSUBD       Y1, Y2, Y2
+	VPADDD       constAVX2_0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       constAVX2_0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVAPS      Y3, Y1
+	VMOVUPS      Y1, (CX)(SI*1)
+	ADDQ         $0x20, SI
+
+check:
+	CMPQ         SI, BX
+	JLT          full
+	TESTQ        AX, AX
+	JZ           done
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y2, Y1
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y2, Y1
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y3
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y1
+	VPSUBD       Y1, Y2, Y2
+	VPADDD       constAVX2_0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       constAVX2_0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVAPS      Y3, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET

@@ -121,3 +121,24 @@ func axpy4AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c 
 //
 //go:noescape
 func axpy1AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+
+// layerNormAVX512 stores (x-mean)/√(variance+eps)·gamma + beta in dst for n > 0 elements; gamma and beta may be nil.
+//
+//go:noescape
+func layerNormAVX512(n int, dst *float32, x *float32, gamma *float32, beta *float32, eps float32)
+
+// softmaxColumnsAVX512 replaces x[i·32+j], i < n, by e^(scale·(x[i·32+j]-max)), max over i, and stores 1/Σ over i in
+// inverse[j], j < 32. n > 0.
+//
+//go:noescape
+func softmaxColumnsAVX512(n int, x *float32, scale float32, inverse *float32)
+
+// softmaxRowAVX512 stores e^(scale·(x[i]-max)) / Σ e^(scale·(x-max)) in dst[i] for i < n. n > 0.
+//
+//go:noescape
+func softmaxRowAVX512(n int, dst *float32, x *float32, scale float32)
+
+// expAVX512 stores e^x[i] in dst[i] for i < n.
+//
+//go:noescape
+func expAVX512(n int, dst *float32, x *float32)

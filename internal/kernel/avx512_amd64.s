@@ -4768,3 +4768,470 @@ part_sum:
 done:
 	VZEROUPPER
 	RET
+
+// func layerNormAVX512(n int, dst *float32, x *float32, gamma *float32, beta *float32, eps float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·layerNormAVX512(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         gamma+24(FP), BX
+	MOVQ         beta+32(FP), SI
+	MOVQ         AX, DI
+	ANDQ         $0x0f, DI
+	MOVQ         $0x00000001, R8
+	SHLXQ        DI, R8, R8
+	DECQ         R8
+	KMOVW        R8, K1
+	VXORPS       X0, X0, X0
+	VCVTSI2SSQ   AX, X0, X0
+	VBROADCASTSS X0, Z0
+	MOVQ         AX, DI
+	ANDQ         $-16, DI
+	SHLQ         $0x02, DI
+	ANDQ         $0x0f, AX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R8, R8
+	LEAQ         -192(DI), R9
+	JMP          mean_check
+
+mean_four:
+	VMOVUPS (DX)(R8*1), Z5
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS 64(DX)(R8*1), Z5
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS 128(DX)(R8*1), Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS 192(DX)(R8*1), Z5
+	VADDPS  Z5, Z4, Z4
+	ADDQ    $+256, R8
+
+mean_check:
+	CMPQ R8, R9
+	JLT  mean_four
+	JMP  mean_check1
+
+mean_one:
+	VMOVUPS (DX)(R8*1), Z5
+	VADDPS  Z5, Z1, Z1
+	ADDQ    $0x40, R8
+
+mean_check1:
+	CMPQ      R8, DI
+	JLT       mean_one
+	TESTQ     AX, AX
+	JZ        mean_sum
+	VMOVUPS.Z (DX)(R8*1), K1, Z5
+	VADDPS    Z5, Z2, Z2
+
+mean_sum:
+	VADDPS     Z2, Z1, Z1
+	VADDPS     Z4, Z3, Z3
+	VADDPS     Z3, Z1, Z1
+	VSHUFF32X4 $0x4e, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFF32X4 $0xb1, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFPS    $0x4e, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VSHUFPS    $0xb1, Z1, Z1, Z5
+	VADDPS     Z5, Z1, Z1
+	VDIVPS     Z0, Z1, Z6
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	XORQ       R8, R8
+	LEAQ       -192(DI), R9
+	JMP        variance_check
+
+variance_four:
+	VMOVUPS     (DX)(R8*1), Z5
+	VSUBPS      Z6, Z5, Z5
+	VFMADD231PS Z5, Z5, Z1
+	VMOVUPS     64(DX)(R8*1), Z5
+	VSUBPS      Z6, Z5, Z5
+	VFMADD231PS Z5, Z5, Z2
+	VMOVUPS     128(DX)(R8*1), Z5
+	VSUBPS      Z6, Z5, Z5
+	VFMADD231PS Z5, Z5, Z3
+	VMOVUPS     192(DX)(R8*1), Z5
+	VSUBPS      Z6, Z5, Z5
+	VFMADD231PS Z5, Z5, Z4
+	ADDQ        $+256, R8
+
+variance_check:
+	CMPQ R8, R9
+	JLT  variance_four
+	JMP  variance_check1
+
+variance_one:
+	VMOVUPS     (DX)(R8*1), Z5
+	VSUBPS      Z6, Z5, Z5
+	VFMADD231PS Z5, Z5, Z1
+	ADDQ        $0x40, R8
+
+variance_check1:
+	CMPQ        R8, DI
+	JLT         variance_one
+	TESTQ       AX, AX
+	JZ          variance_sum
+	VMOVUPS.Z   (DX)(R8*1), K1, Z5
+	VSUBPS      Z6, Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VFMADD231PS Z5, Z5, Z2
+
+variance_sum:
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSHUFF32X4   $0x4e, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VSHUFF32X4   $0xb1, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VSHUFPS      $0x4e, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VSHUFPS      $0xb1, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VDIVPS       Z0, Z1, Z0
+	VBROADCASTSS eps+40(FP), Z1
+	VADDPS       Z1, Z0, Z0
+	VSQRTPS      Z0, Z0
+	VMOVUPS      constAVX512_3f800000<>+0(SB), Z1
+	VDIVPS       Z0, Z1, Z0
+	XORQ         R8, R8
+	JMP          check
+
+full:
+	VMOVUPS (DX)(R8*1), Z5
+	VSUBPS  Z6, Z5, Z5
+	VMULPS  Z0, Z5, Z5
+	TESTQ   BX, BX
+	JZ      full_gamma
+	VMOVUPS (BX)(R8*1), Z1
+	VMULPS  Z1, Z5, Z5
+
+full_gamma:
+	TESTQ   SI, SI
+	JZ      full_beta
+	VMOVUPS (SI)(R8*1), Z1
+	VADDPS  Z1, Z5, Z5
+
+full_beta:
+	VMOVUPS Z5, (CX)(R8*1)
+	ADDQ    $0x40, R8
+
+check:
+	CMPQ      R8, DI
+	JLT       full
+	TESTQ     AX, AX
+	JZ        done
+	VMOVUPS.Z (DX)(R8*1), K1, Z5
+	VSUBPS    Z6, Z5, Z5
+	VMULPS    Z0, Z5, Z5
+	TESTQ     BX, BX
+	JZ        part_gamma
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VMULPS    Z0, Z5, Z5
+
+part_gamma:
+	TESTQ     SI, SI
+	JZ        part_beta
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VADDPS    Z0, Z5, Z5
+
+part_beta:
+	VMOVUPS Z5, K1, (CX)(R8*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxColumnsAVX512(n int, x *float32, scale float32, inverse *float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxColumnsAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         inverse+24(FP), DX
+	VBROADCASTSS scale+16(FP), Z0
+	MOVQ         $0x00000001, BX
+
+pass:
+	MOVQ    CX, SI
+	MOVQ    AX, DI
+	VMOVUPS (SI), Z1
+	VPXORQ  Z3, Z3, Z3
+	VMOVUPS 64(SI), Z2
+	VPXORQ  Z4, Z4, Z4
+
+max:
+	VMAXPS (SI), Z1, Z1
+	VMAXPS 64(SI), Z2, Z2
+	ADDQ   $+128, SI
+	DECQ   DI
+	JNZ    max
+	MOVQ   CX, SI
+	MOVQ   AX, DI
+
+exp:
+	VMOVUPS      (SI), Z5
+	VSUBPS       Z1, Z5, Z5
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      64(SI), Z6
+	VSUBPS       Z2, Z6, Z6
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z7
+	VMINPS       Z5, Z7, Z5
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z7
+	VMAXPS       Z5, Z7, Z5
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z5, Z7
+	VRNDSCALEPS  $0x08, Z7, Z7
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z7, Z5
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z7, Z5
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z8
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z5, Z8
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z5, Z8
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z5, Z8
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z5, Z8
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z5, Z8
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z5, Z8
+	VSCALEFPS    Z7, Z8, Z5
+	VADDPS       Z5, Z3, Z3
+	VMOVUPS      Z5, (SI)
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z5
+	VMINPS       Z6, Z5, Z6
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z5
+	VMAXPS       Z6, Z5, Z6
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z6, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z5, Z6
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z5, Z6
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z7
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z6, Z7
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z6, Z7
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z6, Z7
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z6, Z7
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z6, Z7
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z6, Z7
+	VSCALEFPS    Z5, Z7, Z6
+	VADDPS       Z6, Z4, Z4
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         $+128, SI
+	DECQ         DI
+	JNZ          exp
+	VMOVUPS      constAVX512_3f800000<>+0(SB), Z1
+	VDIVPS       Z3, Z1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      constAVX512_3f800000<>+0(SB), Z1
+	VDIVPS       Z4, Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         $+128, CX
+	ADDQ         $+128, DX
+	DECQ         BX
+	JNZ          pass
+	VZEROUPPER
+	RET
+
+// func softmaxRowAVX512(n int, dst *float32, x *float32, scale float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS scale+24(FP), Z0
+	MOVQ         AX, BX
+	ANDQ         $0x0f, BX
+	MOVQ         $0x00000001, SI
+	SHLXQ        BX, SI, SI
+	DECQ         SI
+	KMOVW        SI, K1
+	MOVQ         AX, BX
+	ANDQ         $-16, BX
+	SHLQ         $0x02, BX
+	ANDQ         $0x0f, AX
+	VBROADCASTSS (DX), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         SI, SI
+	JMP          max_check
+
+max_full:
+	VMOVUPS (DX)(SI*1), Z3
+	VMAXPS  Z3, Z1, Z1
+	ADDQ    $0x40, SI
+
+max_check:
+	CMPQ      SI, BX
+	JLT       max_full
+	TESTQ     AX, AX
+	JZ        max_done
+	VMOVUPS.Z (DX)(SI*1), K1, Z3
+	VBLENDMPS Z3, Z1, K1, Z3
+	VMAXPS    Z3, Z1, Z1
+
+max_done:
+	VSHUFF32X4 $0x4e, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VSHUFF32X4 $0xb1, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VSHUFPS    $0x4e, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VSHUFPS    $0xb1, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	XORQ       SI, SI
+	JMP        exp_check
+
+exp_full:
+	VMOVUPS      (DX)(SI*1), Z3
+	VSUBPS       Z1, Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z3, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z4, Z3
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z4, Z3
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z5
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z3, Z5
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z3, Z5
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z3, Z5
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z3, Z5
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z3, Z5
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z3, Z5
+	VSCALEFPS    Z4, Z5, Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      Z3, (CX)(SI*1)
+	ADDQ         $0x40, SI
+
+exp_check:
+	CMPQ         SI, BX
+	JLT          exp_full
+	TESTQ        AX, AX
+	JZ           exp_done
+	VMOVUPS.Z    (DX)(SI*1), K1, Z3
+	VSUBPS       Z1, Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z0
+	VMINPS       Z3, Z0, Z3
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z0
+	VMAXPS       Z3, Z0, Z3
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z3, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z0, Z3
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z0, Z3
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z1
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z3, Z1
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z3, Z1
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z3, Z1
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z3, Z1
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z3, Z1
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z3, Z1
+	VSCALEFPS    Z0, Z1, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      Z3, K1, (CX)(SI*1)
+
+exp_done:
+	VMOVUPS    constAVX512_3f800000<>+0(SB), Z0
+	VSHUFF32X4 $0x4e, Z2, Z2, Z1
+	VADDPS     Z1, Z2, Z2
+	VSHUFF32X4 $0xb1, Z2, Z2, Z1
+	VADDPS     Z1, Z2, Z2
+	VSHUFPS    $0x4e, Z2, Z2, Z1
+	VADDPS     Z1, Z2, Z2
+	VSHUFPS    $0xb1, Z2, Z2, Z1
+	VADDPS     Z1, Z2, Z2
+	VDIVPS     Z2, Z0, Z0
+	XORQ       SI, SI
+	JMP        scale_check
+
+scale_full:
+	VMOVUPS (CX)(SI*1), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS Z3, (CX)(SI*1)
+	ADDQ    $0x40, SI
+
+scale_check:
+	CMPQ      SI, BX
+	JLT       scale_full
+	TESTQ     AX, AX
+	JZ        scale_done
+	VMOVUPS.Z (CX)(SI*1), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (CX)(SI*1)
+
+scale_done:
+	VZEROUPPER
+	RET
+
+// func expAVX512(n int, dst *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expAVX512(SB), NOSPLIT, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  AX, BX
+	ANDQ  $0x0f, BX
+	MOVQ  $0x00000001, SI
+	SHLXQ BX, SI, SI
+	DECQ  SI
+	KMOVW SI, K1
+	MOVQ  AX, BX
+	ANDQ  $-16, BX
+	SHLQ  $0x02, BX
+	ANDQ  $0x0f, AX
+	XORQ  SI, SI
+	JMP   check
+
+full:
+	VMOVUPS      (DX)(SI*1), Z0
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z1, Z0
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z2
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z0, Z2
+	VSCALEFPS    Z1, Z2, Z0
+	VMOVUPS      Z0, (CX)(SI*1)
+	ADDQ         $0x40, SI
+
+check:
+	CMPQ         SI, BX
+	JLT          full
+	TESTQ        AX, AX
+	JZ           done
+	VMOVUPS.Z    (DX)(SI*1), K1, Z0
+	VMOVUPS      constAVX512_42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      constAVX512_c2d00000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMULPS       constAVX512_3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS constAVX512_3f317200<>+0(SB), Z1, Z0
+	VFNMADD231PS constAVX512_35bfbe8e<>+0(SB), Z1, Z0
+	VMOVUPS      constAVX512_3ab6baf3<>+0(SB), Z2
+	VFMADD213PS  constAVX512_3c09382d<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3d2aaa56<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3e2aaa01<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f000000<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z0, Z2
+	VFMADD213PS  constAVX512_3f800000<>+0(SB), Z0, Z2
+	VSCALEFPS    Z1, Z2, Z0
+	VMOVUPS      Z0, K1, (CX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET

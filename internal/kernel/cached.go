@@ -57,25 +57,95 @@ type cachedTask struct {
 func (t *cachedTask) Do(worker, i int) {
 	c := &t.c
 	row, head := i/c.Heads, i%c.Heads
-	w := t.frame.scratch(worker, c.Pos+1)
+	n := c.Pos + 1
 	if t.weights != nil {
-		w = t.weights[i*c.Length:][:c.Length]
-		clear(w[c.Pos+1:])
+		w := t.weights[i*c.Length:][:c.Length]
+		clear(w[n:])
+		c.rowGeneric(w[:n], row, head, false)
+		return
 	}
-	c.rowGeneric(w[:c.Pos+1], row, head, t.weights == nil)
+	s := t.frame.scratch(worker, n+panelWidth+dotOutputs*c.HeadDim)
+	if active == levelGeneric {
+		c.rowGeneric(s[:n], row, head, true)
+		return
+	}
+	c.row(s[:n], s[n:], row, head)
+}
+
+// row computes one head of one row by the inner loops. w is scratch for the
+// probabilities [Pos+1], s for panelWidth + dotOutputs·HeadDim floats.
+func (c *CachedAttention) row(w, s []float32, row, head int) {
+	d, at := c.Heads*c.HeadDim, head*c.HeadDim
+	query, table := c.store(row, head)
+	scores, gathered := s[:panelWidth], s[panelWidth:][:dotOutputs*c.HeadDim]
+	visible := false
+	for t := 0; t < len(table); t += dotOutputs {
+		n := min(dotOutputs, len(table)-t)
+		slots := table[t:][:n]
+		if n == dotOutputs && same(slots) && slots[0] >= 0 {
+			inner.dot(1, c.HeadDim, query, 0, c.K[(int(slots[0])*c.Length+t)*d+at:], d, scores)
+		} else {
+			clear(gathered)
+			for i, slot := range slots {
+				if slot >= 0 {
+					copy(gathered[i*c.HeadDim:][:c.HeadDim], c.K[(int(slot)*c.Length+t+i)*d+at:])
+				}
+			}
+			inner.dot(1, c.HeadDim, query, 0, gathered, c.HeadDim, scores)
+		}
+		for i, slot := range slots {
+			if slot >= 0 {
+				w[t+i] = scores[i]
+				visible = true
+			} else {
+				w[t+i] = float32(math.Inf(-1))
+			}
+		}
+	}
+	out := c.Dst[row*d+at:][:c.HeadDim]
+	if !visible {
+		clear(out)
+		return
+	}
+	inner.softmax(w, w, float32(1/math.Sqrt(float64(c.HeadDim))))
+	clear(out)
+	for t := 0; t < len(table); {
+		slot := table[t]
+		run := 1 // positions that lie one after another
+		for t+run < len(table) && table[t+run] == slot {
+			run++
+		}
+		if slot >= 0 {
+			inner.axpy(1, run, c.HeadDim, w[t:], run, c.V[(int(slot)*c.Length+t)*d+at:], d, out, c.HeadDim, true)
+		}
+		t += run
+	}
+}
+
+func same(s []int32) bool {
+	for _, v := range s[1:] {
+		if v != s[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// store puts the new key and value of one head in the caches and returns its
+// query and the row's history.
+func (c *CachedAttention) store(row, head int) (query []float32, table []int32) {
+	d, at := c.Heads*c.HeadDim, head*c.HeadDim
+	qkv := c.QKV[row*3*d:][:3*d]
+	copy(c.K[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[d+at:])
+	copy(c.V[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[2*d+at:])
+	return qkv[at:][:c.HeadDim], c.Table[row*c.TableRow:][:c.Pos+1]
 }
 
 // rowGeneric stores the new key and value of one head, computes the
 // probabilities w [Pos+1] and, if wanted, that head of Dst.
 func (c *CachedAttention) rowGeneric(w []float32, row, head int, values bool) {
-	d := c.Heads * c.HeadDim
-	at := head * c.HeadDim
-	qkv := c.QKV[row*3*d:][:3*d]
-	table := c.Table[row*c.TableRow:][:c.Pos+1]
-	query := qkv[at:][:c.HeadDim]
-	copy(c.K[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[d+at:])
-	copy(c.V[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[2*d+at:])
-
+	d, at := c.Heads*c.HeadDim, head*c.HeadDim
+	query, table := c.store(row, head)
 	scale := 1 / math.Sqrt(float64(c.HeadDim))
 	visible := 0
 	for t, slot := range table {
@@ -89,7 +159,7 @@ func (c *CachedAttention) rowGeneric(w []float32, row, head int, values bool) {
 	if visible == 0 {
 		clear(w)
 	} else {
-		softmaxGeneric(w, w)
+		softmaxGeneric(w, w, 1)
 	}
 	if !values {
 		return

@@ -13,9 +13,12 @@ type frame struct {
 	norm      normTask
 	normalize normalizeTask
 	attention attentionTask
+	weights   weightsTask
 	cached    cachedTask
 	patches   patchesTask
 	embed     embedTask
+	elements  elementsTask
+	softmax   softmaxTask
 
 	shared  []float32   // one buffer for the call
 	private [][]float32 // one buffer for each worker
@@ -49,8 +52,9 @@ func (p *Pool) frame() *frame {
 func (p *Pool) release(f *frame) {
 	f.linear, f.packRows, f.pack = linearTask{}, packRowsTask{}, packTask{}
 	f.norm, f.normalize = normTask{}, normalizeTask{}
-	f.attention, f.cached = attentionTask{}, cachedTask{}
+	f.attention, f.weights, f.cached = attentionTask{}, weightsTask{}, cachedTask{}
 	f.patches, f.embed = patchesTask{}, embedTask{}
+	f.elements, f.softmax = elementsTask{}, softmaxTask{}
 	list := &serialFrames
 	if p != nil {
 		list = &p.frames

@@ -22,7 +22,7 @@ type normTask struct {
 
 func (t *normTask) Do(_, i int) {
 	for r := i * normChunk; r < min(t.rows, (i+1)*normChunk); r++ {
-		layerNormGeneric(t.dst[r*t.width:][:t.width], t.x[r*t.width:][:t.width], t.gamma, t.beta, t.eps)
+		inner.layerNorm(t.dst[r*t.width:][:t.width], t.x[r*t.width:][:t.width], t.gamma, t.beta, t.eps)
 	}
 }
 

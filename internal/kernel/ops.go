@@ -26,6 +26,19 @@ type ops struct {
 	// axpy stores in c[i·cRow+j], i < rows, j < n, the sum over k < inputs of
 	// x[i·xRow+k]·w[k·wRow+j], or adds it to what is there.
 	axpy func(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int, c []float32, cRow int, add bool)
+
+	// layerNorm normalises one row.
+	layerNorm func(dst, x, gamma, beta []float32, eps float32)
+
+	// softmaxColumns replaces x[i·32+j], i < n, j < 32, by e^(scale·(x-max)) with
+	// the maximum over i, and stores 1 over the sum over i in inverse[j].
+	softmaxColumns func(n int, x []float32, scale float32, inverse []float32)
+
+	// softmax stores the softmax of scale·x in dst, which may be x.
+	softmax func(dst, x []float32, scale float32)
+
+	// exp stores e^x in dst, which may be x.
+	exp func(dst, x []float32)
 }
 
 // dotOutputs is the number of outputs that dot computes at a time.
@@ -37,6 +50,11 @@ var genericOps = ops{
 	transpose: transposeGeneric,
 	dot:       dotGeneric,
 	axpy:      axpyGeneric,
+	layerNorm: layerNormGeneric,
+
+	softmaxColumns: softmaxColumnsGeneric,
+	softmax:        softmaxGeneric,
+	exp:            expGeneric,
 }
 
 // opsOf are the inner loops of every level that this platform has.

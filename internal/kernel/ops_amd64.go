@@ -33,6 +33,30 @@ func levelOps() map[level]*ops {
 	}
 	o.transpose = transposeAVX2
 	o.dot, o.axpy = dotAVX2, axpyAVX2
+	o.layerNorm = func(dst, x, gamma, beta []float32, eps float32) {
+		if n := len(x); n > 0 {
+			checkNorm(dst, x, gamma, beta)
+			layerNormAVX2(n, &dst[0], &x[0], first(gamma), first(beta), eps)
+		}
+	}
+	o.softmaxColumns = func(n int, x []float32, scale float32, inverse []float32) {
+		if n > 0 {
+			_, _ = x[n*panelWidth-1], inverse[panelWidth-1]
+			softmaxColumnsAVX2(n, &x[0], scale, &inverse[0])
+		}
+	}
+	o.softmax = func(dst, x []float32, scale float32) {
+		if n := len(x); n > 0 {
+			_ = dst[n-1]
+			softmaxRowAVX2(n, &dst[0], &x[0], scale)
+		}
+	}
+	o.exp = func(dst, x []float32) {
+		if n := len(x); n > 0 {
+			_ = dst[n-1]
+			expAVX2(n, &dst[0], &x[0])
+		}
+	}
 	add(levelAVX2)
 	add(levelAVXVNNI)
 
@@ -45,6 +69,30 @@ func levelOps() map[level]*ops {
 		}
 	}
 	o.dot, o.axpy = dotAVX512, axpyAVX512
+	o.layerNorm = func(dst, x, gamma, beta []float32, eps float32) {
+		if n := len(x); n > 0 {
+			checkNorm(dst, x, gamma, beta)
+			layerNormAVX512(n, &dst[0], &x[0], first(gamma), first(beta), eps)
+		}
+	}
+	o.softmaxColumns = func(n int, x []float32, scale float32, inverse []float32) {
+		if n > 0 {
+			_, _ = x[n*panelWidth-1], inverse[panelWidth-1]
+			softmaxColumnsAVX512(n, &x[0], scale, &inverse[0])
+		}
+	}
+	o.softmax = func(dst, x []float32, scale float32) {
+		if n := len(x); n > 0 {
+			_ = dst[n-1]
+			softmaxRowAVX512(n, &dst[0], &x[0], scale)
+		}
+	}
+	o.exp = func(dst, x []float32) {
+		if n := len(x); n > 0 {
+			_ = dst[n-1]
+			expAVX512(n, &dst[0], &x[0])
+		}
+	}
 	add(levelAVX512)
 	add(levelAVX512VNNI)
 	add(levelAVX512BF16)
@@ -72,6 +120,16 @@ func checkEpilogue(rows, cols int, dst []float32, dstRow int, src []float32, src
 	}
 	if residual != nil {
 		_ = residual[(rows-1)*residualRow+cols-1]
+	}
+}
+
+func checkNorm(dst, x, gamma, beta []float32) {
+	_ = dst[len(x)-1]
+	if gamma != nil {
+		_ = gamma[len(x)-1]
+	}
+	if beta != nil {
+		_ = beta[len(x)-1]
 	}
 }
 

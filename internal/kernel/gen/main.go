@@ -41,4 +41,8 @@ func kernels(v isa) {
 	}
 	axpyKernel(v, 4)
 	axpyKernel(v, 1)
+	layerNormKernel(v)
+	softmaxColumnsKernel(v)
+	softmaxRowKernel(v)
+	expKernel(v)
 }

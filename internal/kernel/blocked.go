@@ -1,0 +1,186 @@
+package kernel
+
+import "math"
+
+// attentionTask computes Attention by blocks. Queries are taken 32 at a time and
+// laid out as a panel, so that the scores come out with a key in each row and a
+// query in each column:
+//
+//	scores[TK, 32] = K·panel(Q)     tiles of a few keys
+//	weights        = softmax of each column, not yet divided by its sum
+//	out[HeadDim, 32] = Vᵀ·weights   the scores are the panel of this product
+//
+// The softmax needs no sums across lanes, and both products are the tile of the
+// matrix product. Where queries are few, they are rows instead; see rows.
+type attentionTask struct {
+	a     Attention
+	frame *frame
+
+	groups int // pieces that the queries of one item and head are cut into
+	chunks int // of 32 queries, in all groups
+}
+
+// fewQueries is the number of queries up to which a panel would be mostly empty.
+const fewQueries = 8
+
+// plan cuts the queries into as many groups as keep the threads busy: each
+// group lays out the keys anew.
+func (t *attentionTask) plan(threads int) {
+	t.groups = 1
+	if active == levelGeneric || t.a.TQ <= fewQueries {
+		return
+	}
+	t.chunks = (t.a.TQ + panelWidth - 1) / panelWidth
+	pieces := max(1, t.a.Batch*t.a.Heads)
+	t.groups = max(1, min(t.chunks, (4*threads+pieces-1)/pieces))
+	if threads == 1 {
+		t.groups = 1
+	}
+}
+
+func (t *attentionTask) Do(worker, i int) {
+	a := &t.a
+	group, i := i%t.groups, i/t.groups
+	b, head := i/a.Heads, i%a.Heads
+	switch {
+	case active == levelGeneric:
+		for q := range a.TQ {
+			a.queryGeneric(t.frame.scratch(worker, a.TK), b, head, q)
+		}
+	case t.chunks == 0:
+		t.rows(worker, b, head)
+	default:
+		t.blocks(worker, b, head, group*t.chunks/t.groups, (group+1)*t.chunks/t.groups)
+	}
+}
+
+// blocks computes chunks [c0, c1) of the queries of one item and head.
+func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
+	a := &t.a
+	d := a.HeadDim
+	keys := a.visible(min(a.TQ, c1*panelWidth) - 1) // that any of the queries sees
+	step := inner.tileRows
+	stride := (step + 7) &^ 7
+	blocks := (keys + step - 1) / step
+	// The scratch is cut into keys, values, queries, scores and results.
+	s := t.frame.scratch(worker, blocks*d*stride+keys*d+(d+keys+d+1)*panelWidth)
+	cut := func(n int) []float32 {
+		part := s[:n:n]
+		s = s[n:]
+		return part
+	}
+	packed, values := cut(blocks*d*stride), cut(keys*d)
+	queries, scores, out, inverse := cut(d*panelWidth), cut(keys*panelWidth), cut(d*panelWidth), cut(panelWidth)
+
+	for k := range blocks {
+		j := k * step
+		inner.transpose(min(step, keys-j), d, packed[k*d*stride:], stride, a.key(b, head, j), a.KRow)
+	}
+	for j := range keys { // rows of a fused tensor lie badly in the cache
+		copy(values[j*d:][:d], a.value(b, head, j))
+	}
+	scale := float32(1 / math.Sqrt(float64(d)))
+	for c := c0; c < c1; c++ {
+		q0 := c * panelWidth
+		n := min(panelWidth, a.TQ-q0)
+		seen := a.visible(q0 + n - 1)
+		if n < panelWidth {
+			clear(queries)
+		}
+		inner.transpose(n, d, queries, panelWidth, a.query(b, head, q0), a.QRow)
+		for k := 0; k*step < seen; k++ {
+			j := k * step
+			inner.tile(min(step, seen-j), d, packed[k*d*stride:], stride, queries, scores[j*panelWidth:])
+		}
+		t.hide(scores[:seen*panelWidth], b, q0)
+		inner.softmaxColumns(seen, scores, scale, inverse)
+		tiles := (d + step - 1) / step
+		for k := range tiles {
+			from, to := k*d/tiles, (k+1)*d/tiles
+			inner.tile(to-from, seen, values[from:], d, scores, out[from*panelWidth:])
+		}
+		inner.epilogue(d, panelWidth, out, panelWidth, out, panelWidth, nil, inverse, nil, 0, None)
+		if d%8 == 0 {
+			inner.transpose(d, n, a.out(b, head, q0), a.Heads*d, out, panelWidth)
+		} else {
+			transposeGeneric(d, n, a.out(b, head, q0), a.Heads*d, out, panelWidth)
+		}
+	}
+}
+
+// hide sets the scores of keys that a query does not see to -Inf. The scores are
+// those of queries q0, q0+1, ….
+func (t *attentionTask) hide(scores []float32, b, q0 int) {
+	a := &t.a
+	inf := float32(math.Inf(-1))
+	for j := 1; j*panelWidth < len(scores); j++ {
+		row := scores[j*panelWidth:][:panelWidth]
+		switch {
+		case a.hides(b, j):
+		case a.Causal && j > q0:
+			row = row[:min(panelWidth, j-q0)]
+		default:
+			continue
+		}
+		for i := range row {
+			row[i] = inf
+		}
+	}
+}
+
+// rows computes one head of an item with few queries. Items that follow and
+// read the same keys and values with one query each, the beams of one image, are
+// computed together with the first of them.
+func (t *attentionTask) rows(worker, b, head int) {
+	a := &t.a
+	n, step := a.TQ, a.QRow
+	if a.TQ == 1 && a.KVIndex != nil && a.Hidden == nil {
+		if b%smallRows > 0 && a.KVIndex[b-1] == a.KVIndex[b] {
+			return
+		}
+		step = a.QBatch
+		for b+n < a.Batch && (b+n)%smallRows > 0 && a.KVIndex[b+n] == a.KVIndex[b] {
+			n++
+		}
+	}
+	s := t.frame.scratch(worker, n*(panelWidth+a.TK+a.HeadDim))
+	scores, weights, out := s[:n*panelWidth], s[n*panelWidth:][:n*a.TK], s[n*(panelWidth+a.TK):]
+	scale := float32(1 / math.Sqrt(float64(a.HeadDim)))
+	dots(scores, weights, a.query(b, head, 0), n, step, a.key(b, head, 0), a.TK, a.KRow, a.HeadDim)
+	for i := range n {
+		row := weights[i*a.TK:][:a.TK]
+		seen := a.visible(min(i, a.TQ-1))
+		for j := range seen {
+			if a.hides(b, j) {
+				row[j] = float32(math.Inf(-1))
+			}
+		}
+		inner.softmax(row[:seen], row[:seen], scale)
+		clear(row[seen:])
+	}
+	inner.axpy(n, a.TK, a.HeadDim, weights, a.TK, a.value(b, head, 0), a.VRow, out, a.HeadDim, false)
+	for i := range n {
+		// Row i is query i of item b, or query 0 of item b+i; either way the next
+		// row of Dst.
+		copy(a.Dst[((b*a.TQ+i)*a.Heads+head)*a.HeadDim:][:a.HeadDim], out[i*a.HeadDim:])
+	}
+}
+
+// dots stores in weights[n, keys] the products of n queries and all keys.
+// scores is scratch of n·panelWidth floats.
+func dots(scores, weights, queries []float32, n, queryRow int, keys []float32, count, keyRow, d int) {
+	for j := 0; j < count; {
+		if count-j < dotOutputs {
+			for i := range n {
+				weights[i*count+j] = float32(dot64(queries[i*queryRow:][:d], keys[j*keyRow:]))
+			}
+			j++
+			continue
+		}
+		inner.dot(n, d, queries, queryRow, keys[j*keyRow:], keyRow, scores)
+		for i := range n {
+			copy(weights[i*count+j:][:dotOutputs], scores[i*panelWidth:])
+		}
+		j += dotOutputs
+	}
+}
