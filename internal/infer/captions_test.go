@@ -1,0 +1,230 @@
+package infer_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-e0874532/coca/generate"
+	"github.com/seed-e0874532/coca/internal/formula"
+	"github.com/seed-e0874532/coca/internal/infer"
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
+)
+
+const captions = "../../testdata/golden/captions/"
+
+type captionGolden struct {
+	Model   string `json:"model"`
+	Weights string `json:"weights"`
+	SOT     int32  `json:"sot"`
+	EOS     int32  `json:"eos"`
+	Pad     int32  `json:"pad"`
+	Context int    `json:"context_length"`
+	Triples []struct {
+		Image      string     `json:"image"`
+		Generation generation `json:"generation"`
+		PromptIDs  []int32    `json:"prompt_ids"`
+		IDs        []int32    `json:"ids"`
+		Score      float64    `json:"score"`
+		LogProb    float64    `json:"logprob"`
+		Margin     float64    `json:"margin"`
+	} `json:"triples"`
+	Batches []struct {
+		Images     []string   `json:"images"`
+		Generation generation `json:"generation"`
+		IDs        [][]int32  `json:"ids"`
+	} `json:"batches"`
+}
+
+// generation are keyword arguments of OpenCLIP's generate; absent ones have its defaults.
+type generation map[string]any
+
+func (g generation) options(t *testing.T, profile generate.Profile, c *captionGolden) generate.Options {
+	t.Helper()
+	o := generate.DefaultOptions(profile)
+	o.SOT, o.EOT, o.Pad, o.ContextLength = c.SOT, c.EOS, c.Pad, c.Context
+	for key, v := range g {
+		number, _ := v.(float64)
+		switch key {
+		case "generation_type":
+			kind, err := generate.ParseType(v.(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Type = kind
+		case "num_beams":
+			o.NumBeams = int(number)
+		case "num_beam_groups":
+			o.NumBeamGroups = int(number)
+		case "seq_len":
+			o.SeqLen = int(number)
+		case "min_seq_len":
+			o.MinSeqLen = int(number)
+		case "max_seq_len":
+			o.MaxSeqLen = int(number)
+		case "top_k":
+			o.TopK = int(number)
+		case "top_p":
+			o.TopP = number
+		case "temperature":
+			o.Temperature = number
+		case "repetition_penalty":
+			o.RepetitionPenalty = number
+		case "fixed_output_length":
+			o.FixedOutputLength = v.(bool)
+		case "sot_token_id":
+			o.SOT = int32(number)
+		case "eos_token_id":
+			o.EOT = int32(number)
+		case "pad_token_id":
+			o.Pad = int32(number)
+		default:
+			t.Fatalf("unknown argument %q of generate", key)
+		}
+	}
+	return o
+}
+
+// rows is the number of rows that a search keeps for an image.
+func rows(o generate.Options) int {
+	switch {
+	case o.Type != generate.BeamSearch:
+		return 1
+	case o.Profile == generate.Main:
+		return o.NumBeams
+	}
+	return o.NumBeams / o.NumBeamGroups
+}
+
+// TestFormulaCaptions replays the captions that OpenCLIP's generate gave with
+// formula-defined weights: ids equal, scores within rounding.
+func TestFormulaCaptions(t *testing.T) {
+	paths, err := filepath.Glob(captions + "*.json")
+	if err != nil || len(paths) < 3 {
+		t.Fatalf("want goldens, got %d (%v)", len(paths), err)
+	}
+	total := 0
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g captionGolden
+		if err := json.Unmarshal(data, &g); err != nil {
+			t.Fatal(err)
+		}
+		if g.Weights != "formula" || len(g.Triples) == 0 {
+			continue // a trained model: tested with the front door
+		}
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(name, "ViT-L-14") && os.Getenv("COCA_FULL") == "" {
+				t.Skip("set COCA_FULL=1 to run the test that takes 5 GB of memory")
+			}
+			if strings.Contains(name, "ViT") && testing.Short() {
+				t.Skip("full size")
+			}
+			profile := generate.OpenCLIP33
+			if strings.HasSuffix(name, ".main") {
+				profile = generate.Main
+			}
+			total += replay(t, &g, profile)
+		})
+	}
+	t.Logf("%d captions equal", total)
+}
+
+// replay runs every triple and batch of a golden file.
+func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
+	var cfg model.Config
+	var err error
+	if strings.HasSuffix(g.Model, ".json") {
+		var data []byte
+		if data, err = os.ReadFile(filepath.Join(captions, g.Model)); err == nil {
+			cfg, err = model.ParseConfig(data)
+		}
+	} else {
+		cfg, err = model.Named(g.Model)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := model.New(cfg, formula.Source(model.Tensors(cfg)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := exec.NewCPU(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := infer.New(core, dev)
+	defer r.Close()
+	encoded := map[string]infer.Image{}
+	encode := func(name string) infer.Image {
+		if img, ok := encoded[name]; ok {
+			return img
+		}
+		var j int
+		if _, err := fmt.Sscanf(name, "formula:%d", &j); err != nil {
+			t.Fatalf("image %q: %v", name, err)
+		}
+		size := cfg.Vision.ImageSize
+		list, err := r.EncodeImages(context.Background(), [][]float32{formula.Image(j, size.Height, size.Width)}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded[name] = list[0]
+		return list[0]
+	}
+	search := func(o generate.Options, names ...string) [][]generate.Caption {
+		var images []infer.Image
+		for _, n := range names {
+			images = append(images, encode(n))
+		}
+		s, err := r.Open(context.Background(), images, len(images)*rows(o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		found, err := generate.Generate(context.Background(), s, len(images), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	equal := 0
+	for i, c := range g.Triples {
+		o := c.Generation.options(t, profile, g)
+		o.Prompt = c.PromptIDs
+		got := search(o, c.Image)[0][0]
+		if !slices.Equal(got.IDs, c.IDs) {
+			t.Errorf("triple %d (%s, %v): got ids %v, want %v (margin %g)", i, c.Image, c.Generation, got.IDs, c.IDs, c.Margin)
+			continue
+		}
+		// Scores are sums of up to 77 logits, each within rounding of PyTorch's.
+		if tolerance := 1e-3 * (1 + math.Abs(c.Score)); math.Abs(got.Score-c.Score) > tolerance {
+			t.Errorf("triple %d: score %v, want %v", i, got.Score, c.Score)
+		}
+		if tolerance := 1e-3 * (1 + math.Abs(c.LogProb)); math.Abs(got.LogProb-c.LogProb) > tolerance {
+			t.Errorf("triple %d: log-probability %v, want %v", i, got.LogProb, c.LogProb)
+		}
+		equal++
+	}
+	for i, c := range g.Batches {
+		o := c.Generation.options(t, profile, g)
+		for j, list := range search(o, c.Images...) {
+			want := c.IDs[j]
+			if got := list[0].IDs; !slices.Equal(got, want[:len(got)]) || slices.ContainsFunc(want[len(got):], func(id int32) bool { return id != g.Pad }) {
+				t.Errorf("batch %d, image %d: got %v, want %v", i, j, got, want)
+			}
+		}
+	}
+	return equal
+}
