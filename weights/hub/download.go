@@ -30,6 +30,7 @@ type transfer struct {
 	f     *os.File
 	sum   hash.Hash // of the first have bytes; nil if the ETag is no checksum
 	have  int64
+	best  int64  // the most that have ever was, so that starting anew is no progress
 	taken bool   // bytes of an earlier run are in the file
 	etag  string // strong validator of the host that sent the last bytes
 	buf   []byte
@@ -215,7 +216,6 @@ func (t *transfer) sizeError(got int64, where string) error {
 
 // copy appends a body. It never writes more than the announced length.
 func (t *transfer) copy(body io.Reader) error {
-	began := t.have
 	for {
 		n, err := body.Read(t.buf)
 		if n > 0 {
@@ -235,9 +235,11 @@ func (t *transfer) copy(body io.Reader) error {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
+			progress := t.have-t.best >= minProgress
+			t.best = max(t.best, t.have)
 			return &temporary{
 				err:      fmt.Errorf("connection ended after %d of %d bytes: %w", t.have, t.md.Size, bare(err)),
-				progress: t.have-began >= minProgress,
+				progress: progress,
 			}
 		}
 	}

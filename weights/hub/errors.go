@@ -46,7 +46,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %s", e.Detail)
 	}
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
+		b.WriteString(": " + printable(shorten(e.Err.Error(), 300)))
 	}
 	return b.String()
 }
@@ -169,7 +169,7 @@ func (c *Client) refusal(id fileID, resp *http.Response) error {
 		e.Detail = "want status 200, found " + strconv.Itoa(resp.StatusCode)
 	}
 	if message != "" {
-		e.Err = errors.New(printable(shorten(message, 200)))
+		e.Err = errors.New(message)
 	}
 	return e
 }

@@ -2,7 +2,9 @@ package hub
 
 import (
 	"context"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +18,8 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var discard = log.New(io.Discard, "", 0)
 
 const repo = "org/model"
 

@@ -236,8 +236,11 @@ func TestWrongChecksum(t *testing.T) {
 func TestWrongLength(t *testing.T) {
 	b := pattern(200_000)
 	tests := map[string]func(w http.ResponseWriter, r *http.Request){
-		"announced longer":  func(w http.ResponseWriter, r *http.Request) { w.Write(append(slices.Clone(b), 1)) },
-		"announced shorter": func(w http.ResponseWriter, r *http.Request) { w.Write(b[:len(b)-1]) },
+		"announced longer": func(w http.ResponseWriter, r *http.Request) { w.Write(append(slices.Clone(b), 1)) },
+		"announced shorter": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)-1))
+			w.Write(b[:len(b)-1])
+		},
 		"total of a range": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", "bytes 0-9/10")
 			w.WriteHeader(http.StatusPartialContent)
@@ -312,6 +315,25 @@ func TestGivesUp(t *testing.T) {
 	if got := f.ranges(); got[len(got)-1] != "bytes=40-" {
 		t.Errorf("ranges %q", got)
 	}
+}
+
+// A server that sends the same start again and again makes no progress.
+func TestGivesUpOnTheSameStart(t *testing.T) {
+	f := newFixture(t)
+	b := pattern(400_000)
+	f.Add(repo, "main", map[string][]byte{"w": b})
+	f.onStorage(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush() // chunked: the end looks like a regular one
+		w.Write(b[:300_000])
+	})
+	_, err := f.client().File(t.Context(), repo, "main", "w")
+	if !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("want ErrUnavailable, found %v", err)
+	}
+	if len(f.slept) != DefaultRetries {
+		t.Errorf("%d waits", len(f.slept))
+	}
+	f.noFile()
 }
 
 func TestCancelSlowDownload(t *testing.T) {
@@ -391,7 +413,7 @@ func TestIdle(t *testing.T) {
 	f := newFixture(t)
 	b := pattern(2000)
 	f.Add(repo, "main", map[string][]byte{"w": b})
-	c := f.client(func(c *Config) { c.DownloadTimeout, c.Retries = 100*time.Millisecond, 1 })
+	c := f.client(func(c *Config) { c.DownloadTimeout, c.Retries = time.Second, -1 })
 	var slow atomic.Bool
 	f.onStorage(func(w http.ResponseWriter, r *http.Request) {
 		from := offset(r)
@@ -407,7 +429,7 @@ func TestIdle(t *testing.T) {
 		for i := from; i < len(b); i += 250 {
 			w.Write(b[i:min(i+250, len(b))])
 			w.(http.Flusher).Flush()
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond)
 		}
 	})
 	_, err := c.File(t.Context(), repo, "main", "w")
@@ -415,7 +437,7 @@ func TestIdle(t *testing.T) {
 		t.Fatalf("want a timeout, found %v", err)
 	}
 	slow.Store(true)
-	f.file(c, "main", "w", b) // 240 ms in all, over twice the limit
+	f.file(c, "main", "w", b) // 1.2 s in all, which is over the limit
 
 	f.Fault = func(w http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
 	c = f.client(func(c *Config) { c.MetadataTimeout, c.Retries = 50*time.Millisecond, -1 })
