@@ -22,7 +22,9 @@ const (
 	clipSuffix     = "</w>"
 )
 
-var clip = sync.OnceValue(func() *Tokenizer {
+var clip = sync.OnceValue(unpackCLIP)
+
+func unpackCLIP() *Tokenizer {
 	const planes = 4
 	data, err := io.ReadAll(flate.NewReader(bytes.NewReader(clipMerges)))
 	if err != nil || len(data) != planes*clipMergeCount {
@@ -64,7 +66,7 @@ var clip = sync.OnceValue(func() *Tokenizer {
 		t.texts[i] = symbolText(p)
 	}
 	return t
-})
+}
 
 // CLIP returns the tokenizer of OpenCLIP's CLIP and CoCa models. Its vocabulary
 // is part of the program and is unpacked at the first call.
