@@ -26,7 +26,9 @@ type Client struct {
 	endpoint *url.URL
 	http     *http.Client
 	now      func() time.Time
-	symlink  func(*cache, string, string) error // replaced where a test has no links
+	pins     []pin
+
+	symlink func(*cache, string, string) error // replaced where a test has no links
 }
 
 // New checks a configuration and returns a client for it.
@@ -74,7 +76,7 @@ func New(cfg Config) (*Client, error) {
 		hc = *cfg.HTTP
 	}
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{cfg: cfg, endpoint: endpoint, http: &hc, now: time.Now, symlink: (*cache).symlink}, nil
+	return &Client{cfg: cfg, endpoint: endpoint, http: &hc, now: time.Now, pins: pins, symlink: (*cache).symlink}, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

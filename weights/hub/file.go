@@ -56,7 +56,7 @@ func (c *Client) file(ctx context.Context, id fileID, limit int64, note bool) (l
 	if md.Size > limit {
 		return located{}, id.error(ErrTooLarge, fmt.Sprintf("want at most %d bytes, found %d", limit, md.Size), nil)
 	}
-	if p := findPin(id.repo, id.file, md.Commit); p != nil {
+	if p := c.pin(id.repo, id.file, md.Commit); p != nil {
 		if md.ETag != p.sha256 {
 			return located{}, &ChecksumError{id.repo, md.Commit, id.file, "sha256 of this known commit", p.sha256, md.ETag}
 		}
@@ -98,7 +98,7 @@ func (c *Client) cached(id fileID, cause error) (located, error) {
 			return located{k.path(snapshotName(commit, id.file)), commit, cause != nil}, nil
 		}
 		if cause == nil && k.absent(commit, id.file) {
-			return located{}, id.error(ErrEntryNotFound, "as the hub said before", nil)
+			return located{commit: commit}, id.error(ErrEntryNotFound, "as the hub said before", nil)
 		}
 	}
 	if cause != nil {
@@ -108,13 +108,13 @@ func (c *Client) cached(id fileID, cause error) (located, error) {
 	if c.cfg.Offline {
 		detail += "; HF_HUB_OFFLINE forbids to fetch it"
 	}
-	return located{}, id.error(ErrNotCached, detail, nil)
+	return located{commit: commit}, id.error(ErrNotCached, detail, nil)
 }
 
 // checkCached compares a cached file with what is known of its commit: the blob
 // that the link names, and the length. The content was checked when it came.
 func (c *Client) checkCached(k *cache, id fileID, commit string, size int64) error {
-	p := findPin(id.repo, id.file, commit)
+	p := c.pin(id.repo, id.file, commit)
 	if p == nil {
 		return nil
 	}

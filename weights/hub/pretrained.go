@@ -124,10 +124,10 @@ var pins = []pin{
 		"f22c34acef2b7a5d1ed28982a21077de651363eaaebcf34a3f10676e17837cb8", 0},
 }
 
-// findPin returns the pin of a file of a commit, or nil.
-func findPin(repo, file, commit string) *pin {
-	for i := range pins {
-		if p := &pins[i]; p.repo == repo && p.file == file && p.commit == commit {
+// pin returns what is known of a file of a commit, or nil.
+func (c *Client) pin(repo, file, commit string) *pin {
+	for i := range c.pins {
+		if p := &c.pins[i]; p.repo == repo && p.file == file && p.commit == commit {
 			return p
 		}
 	}
