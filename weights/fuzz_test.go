@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// Run the targets with -fuzzminimizetime 20x: shrinking each new input, which go test does for
+// up to a minute, leaves no time for finding any.
+
 // fuzzFile opens data and, if that works, reads every tensor. Errors must be typed, and what a
 // tensor claims must be what comes out.
 func fuzzFile(t *testing.T, data []byte) {

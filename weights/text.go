@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"strconv"
-	"strings"
 )
 
 // intsString writes a shape as it is usually written: [2 3].
@@ -24,11 +23,6 @@ func plural64(n uint64, unit string) string {
 		return "1 " + unit
 	}
 	return strconv.FormatUint(n, 10) + " " + unit + "s"
-}
-
-// sanitizeText makes text from a file fit to stand in a message.
-func sanitizeText(s string) string {
-	return strings.Trim(quote(s), `"`)
 }
 
 // intText writes an integer of a pickle, and nothing for other values.

@@ -83,7 +83,7 @@ func (a *archive) directory() error {
 	if err != nil {
 		return &FormatError{Path: path, What: "zip directory", Got: err.Error()}
 	}
-	limited.left = int64(len(a.data)) // from here on, reads are of local headers
+	limited.unlimited = true // from here on, reads are of members whose sizes are checked
 	folder, found := "", false
 	for _, f := range r.File {
 		dir, base, ok := strings.Cut(f.Name, "/")
@@ -233,15 +233,20 @@ func (a *archive) unpack(name string, z *zip.File, size int64) ([]byte, error) {
 	return a.cached[:size], nil
 }
 
-// limitedReaderAt bounds the bytes read in all.
+// limitedReaderAt bounds the bytes read in all, until it is told not to. Only then may several
+// goroutines use it.
 type limitedReaderAt struct {
-	r    io.ReaderAt
-	left int64
+	r         io.ReaderAt
+	left      int64
+	unlimited bool
 }
 
 var errDirectory = errors.New("zip directory too large")
 
 func (l *limitedReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if l.unlimited {
+		return l.r.ReadAt(p, off)
+	}
 	if l.left -= int64(len(p)); l.left < 0 {
 		return 0, errDirectory
 	}
