@@ -101,6 +101,23 @@ func TestGuardShrunkWhileRunning(t *testing.T) {
 	wantFault(t, f.Guard(func() error { t.Error("fn ran on a file that is too short"); return nil }), false)
 }
 
+// TestGuardCopy faults inside the runtime's own memory move.
+func TestGuardCopy(t *testing.T) {
+	f, shrink := mapped(t, pages<<10)
+	x, _ := f.Tensor("x")
+	b, err := x.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := make([]byte, len(b))
+	err = f.Guard(func() error {
+		shrink(4096)
+		copy(to, b)
+		return nil
+	})
+	wantFault(t, err, true)
+}
+
 // TestGuardShrunkWithinPage loses the end of one page: nothing faults, zeros are read.
 func TestGuardShrunkWithinPage(t *testing.T) {
 	f, shrink := mapped(t, pages<<10)

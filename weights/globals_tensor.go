@@ -158,6 +158,33 @@ func (u *unpickler) rebuildParameter(args Tuple) (Value, error) {
 	return t, nil
 }
 
+// rebuildFromType takes (function, class, arguments, state): a tensor on which Python code has
+// set attributes, which are left out.
+func (u *unpickler) rebuildFromType(args Tuple) (Value, error) {
+	if err := u.arguments("rebuilding a tensor with attributes", args, 4, 4); err != nil {
+		return nil, err
+	}
+	class, _ := args[1].(global)
+	inner, ok := args[2].(Tuple)
+	if !ok || class != "torch Tensor" && class != "torch.nn.parameter Parameter" {
+		return nil, u.bad("rebuilding a tensor with attributes", "torch.Tensor or Parameter and a tuple", typeName(args[1])+" and "+typeName(args[2]))
+	}
+	switch args[0] {
+	case Value(global("torch._utils _rebuild_tensor_v2")):
+		return u.rebuildTensor(inner)
+	case Value(global("torch._utils _rebuild_tensor_v3")):
+		return u.rebuildTensorV3(inner)
+	case Value(global("torch._utils _rebuild_parameter")):
+		return u.rebuildParameter(inner)
+	}
+	return nil, u.bad("rebuilding a tensor with attributes", "a function that rebuilds tensors", typeName(args[0]))
+}
+
+// notCallable stands for classes that are only named.
+func (u *unpickler) notCallable(Tuple) (Value, error) {
+	return nil, &UnsupportedError{Path: u.path, Tensor: u.tensorName(), What: "pickle REDUCE", Got: "of a tensor class"}
+}
+
 // ints reads a shape or strides: a tuple or list of sizes.
 func (u *unpickler) ints(what string, v Value) ([]int, error) {
 	items, ok := v.(Tuple)

@@ -207,6 +207,16 @@ func hostileTensors(t testing.TB) []hostile {
 		args("conjugated", unsupportedError, rebuild(func(a *asm) {
 			a.int(0).ints(4).ints(1).op(opNewFalse, opEmptyDict).dict("conj", func(a *asm) { a.op(opNewTrue) })
 		}), "conj"),
+		args("attributes by an unlisted function", formatError, func(a *asm) {
+			a.global("torch._tensor", "_rebuild_from_type_v2").op(opMark).global("torch", "Size").global("torch", "Tensor").op(opEmptyTuple, opEmptyDict, opTuple, opReduce)
+		}, "function"),
+		args("attributes of another class", formatError, func(a *asm) {
+			a.global("torch._tensor", "_rebuild_from_type_v2").op(opMark).global("torch._utils", "_rebuild_tensor_v2").global("torch", "Size").op(opEmptyTuple, opEmptyDict, opTuple, opReduce)
+		}, "Parameter"),
+		args("attributes within attributes", formatError, func(a *asm) {
+			a.global("torch._tensor", "_rebuild_from_type_v2").op(opBinPut, 0, opMark, opBinGet, 0).global("torch", "Tensor").op(opEmptyTuple, opEmptyDict, opTuple, opReduce)
+		}, "function"),
+		args("class called", unsupportedError, func(a *asm) { a.global("torch", "Tensor").op(opEmptyTuple, opReduce) }, "class"),
 		args("parameter of a number", formatError, func(a *asm) {
 			a.global("torch._utils", "_rebuild_parameter").int(1).op(opNewTrue, opEmptyDict, opTuple3, opReduce)
 		}, "parameter"),

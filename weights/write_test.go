@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -158,6 +159,34 @@ func TestWriteManyBlocks(t *testing.T) {
 				t.Fatalf("t[%d,%d] = %v, want %v", i, j, v[i*rows+j], want)
 			}
 		}
+	}
+}
+
+// TestConvertMemory converts 64 MB with less than 4 MB, all garbage counted.
+func TestConvertMemory(t *testing.T) {
+	const n = 1 << 24
+	dir := t.TempDir()
+	src := filepath.Join(dir, "a.safetensors")
+	block := make([]byte, 1<<20)
+	big := Item{Info: Info{Name: "big", DType: F32, Shape: []int{n}}, Write: func(w io.Writer) error {
+		for range 4 * n / len(block) {
+			if _, err := w.Write(block); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	if err := WriteSafetensors(t.Context(), src, []Item{big}, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := Convert(t.Context(), src, filepath.Join(dir, "b.safetensors"), ConvertOptions{Precision: BF16}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+		t.Errorf("allocated %d bytes", used)
 	}
 }
 

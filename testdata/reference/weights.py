@@ -121,6 +121,13 @@ def newer_types():
     }
 
 
+def with_attributes():
+    """Tensors on which a program has set attributes are pickled by another function."""
+    t, p = torch.arange(4.0), torch.nn.Parameter(torch.arange(3.0))
+    t.note, p.note = "a", "b"
+    return {"tensor": t, "parameter": p}
+
+
 class Tiny(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -204,6 +211,7 @@ def write_golden():
     for p in (2, 4):
         save(f"legacy_protocol{p}.bin", sd, pickle_protocol=p, _use_new_zipfile_serialization=False)
     save("newer_types.pt", newer_types())
+    save("attributes.pt", with_attributes())
     save("nested.pt", {"state_dict": {k: sd[k] for k in ("linear.weight", "transposed", "logit_scale")}})
     save("module.pt", {"module." + k: sd[k] for k in ("linear.weight", "transposed", "logit_scale")})
     save("orig_mod.pt", {"module._orig_mod." + k: sd[k] for k in ("linear.weight", "transposed", "logit_scale")})

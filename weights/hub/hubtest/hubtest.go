@@ -141,15 +141,18 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	http.Error(w, message, status)
 }
 
-// serve answers /ORG/NAME/resolve/REVISION/FILE and /api/models/ORG/NAME/revision/REVISION.
+// serve answers /REPO/resolve/REVISION/FILE and /api/models/REPO/revision/REVISION.
 func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/")
 	listing, api := strings.CutPrefix(path, "api/models/")
 	if api {
 		path = listing
 	}
-	repo, rest, _ := cutN(path, 2)
-	_, rest, _ = strings.Cut(rest, "/") // "resolve" or "revision"
+	separator := "/resolve/"
+	if api {
+		separator = "/revision/"
+	}
+	repo, rest, _ := strings.Cut(path, separator)
 	revision, file, _ := strings.Cut(rest, "/")
 	revision, _ = url.PathUnescape(revision)
 	file, _ = url.PathUnescape(file)
@@ -236,13 +239,4 @@ func (h *Hub) serveBlob(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("ETag", fmt.Sprintf(`"storage-%d"`, len(b)))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
-}
-
-// cutN splits a path after its first n parts.
-func cutN(path string, n int) (before, after string, ok bool) {
-	parts := strings.SplitN(path, "/", n+1)
-	if len(parts) <= n {
-		return path, "", false
-	}
-	return strings.Join(parts[:n], "/"), parts[n], true
 }
