@@ -11,24 +11,22 @@ const (
 )
 
 // carefulBlock is decodeBlock with the reading habits of libjpeg.
-func (d *decoder) carefulBlock(blk *block, c *component, q *[64]uint16) (mask uint32, ok bool) {
+func (d *decoder) carefulBlock(blk *block, c *component, q *[64]uint16) (s shape, ok bool) {
 	size, ok := d.carefulSymbol(d.dcTables[c.dcTable])
 	if !ok {
-		return 0, false
+		return s, false
 	}
 	diff, ok := d.carefulValue(int(size))
 	if !ok {
-		return 0, false
+		return s, false
 	}
 	c.dcPred += diff
 	blk[0] = int16(c.dcPred) * int16(q[0])
-	if blk[0] != 0 {
-		mask = 1 << 8
-	}
+	s.sum = magnitude(blk[0])
 	for k := 1; k < 64; k++ {
 		symbol, ok := d.carefulSymbol(d.acTables[c.acTable])
 		if !ok {
-			return 0, false
+			return s, false
 		}
 		k += int(symbol >> 4)
 		if symbol&15 == 0 {
@@ -39,13 +37,15 @@ func (d *decoder) carefulBlock(blk *block, c *component, q *[64]uint16) (mask ui
 		}
 		v, ok := d.carefulValue(int(symbol & 15))
 		if !ok {
-			return 0, false
+			return s, false
 		}
 		z := zigzag[k]
 		blk[z] = int16(v) * int16(q[z])
-		mask |= columnBit[z]
+		s.columns |= columnBit[z]
+		s.sum += magnitude(blk[z])
+		s.nonzero |= 1 << min(k, 63)
 	}
-	return mask, true
+	return s, true
 }
 
 // carefulValue takes size appended bits.

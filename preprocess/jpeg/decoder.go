@@ -28,8 +28,9 @@ type decoder struct {
 	comps         []component
 	hMax, vMax    int
 	mcusX, mcusY  int
-	rowCoefs      int     // coefficients of an MCU row
-	coefs         []int16 // of all MCU rows, in multi-scan files
+	rowCoefs      int      // coefficients of an MCU row
+	coefs         []int16  // of all MCU rows, in multi-scan files
+	nonzero       []uint64 // for each block, in zigzag order, which AC coefficients are not zero
 
 	// Scan.
 	scan           []*component

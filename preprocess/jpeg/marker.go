@@ -135,8 +135,8 @@ func (d *decoder) readMarkers() (byte, error) {
 // readSegment reads the segment of marker m.
 func (d *decoder) readSegment(m byte) error {
 	switch {
-	case m == markerDHT, m == markerDQT, m == markerDRI, m == markerSOS:
-	case m == markerDAC, m == markerDNL, m == markerCOM, m >= markerAPP0 && m <= markerAPP15:
+	case m == markerDHT, m == markerDQT, m == markerDRI, m == markerDAC, m == markerSOS:
+	case m == markerDNL, m == markerCOM, m >= markerAPP0 && m <= markerAPP15:
 		return d.readSkipped(m)
 	case m >= markerSOF0 && m <= markerSOF15 && m != markerJPG:
 		if d.sawSOF {
@@ -157,6 +157,8 @@ func (d *decoder) readSegment(m byte) error {
 		return d.parseDHT(s)
 	case markerDQT:
 		return d.parseDQT(s)
+	case markerDAC:
+		return d.parseDAC(s)
 	case markerDRI:
 		if s.size != 2 {
 			return d.src.errorf("DRI", "2 bytes", "%d", s.size)
@@ -176,13 +178,18 @@ func (d *decoder) readSegment(m byte) error {
 // claims to have: past the end of a picture that does no harm by itself, while
 // a fault in what is at hand does.
 type segment struct {
+	src  *source
+	name string
 	data []byte
 	size int // what is left of the claimed size
 }
 
 // next takes n bytes, or returns errSuspended if fewer are at hand.
 func (s *segment) next(n int) ([]byte, error) {
-	if len(s.data) < n {
+	if n > s.size {
+		return nil, s.src.errorf(s.name, fmt.Sprintf("%d bytes", n), "%d", s.size)
+	}
+	if n > len(s.data) {
 		return nil, errSuspended
 	}
 	b := s.data[:n]
@@ -214,7 +221,7 @@ func (d *decoder) readPayload(m byte) (*segment, error) {
 		have = min(n, len(d.src.buf)-d.src.pos)
 	}
 	b := make([]byte, have)
-	return &segment{b, n}, d.src.readFull(b)
+	return &segment{&d.src, segmentName(m), b, n}, d.src.readFull(b)
 }
 
 // readSkipped passes over a segment, noting what JFIF and Adobe segments say
@@ -318,6 +325,21 @@ func (d *decoder) parseDQT(s *segment) error {
 	return nil
 }
 
+// parseDAC checks a segment of conditioning for arithmetic coding. A file that
+// is not so coded may have one too, but not a wrong one.
+func (d *decoder) parseDAC(s *segment) error {
+	for s.size > 0 {
+		b, err := s.next(2)
+		if err != nil {
+			return err
+		}
+		if b[0] > 31 || b[0] < 16 && b[1]&15 > b[1]>>4 {
+			return d.src.errorf("DAC", "table 0 to 31 and bounds in order", "%d with %#02x", b[0], b[1])
+		}
+	}
+	return nil
+}
+
 // segmentName returns the usual name of a marker.
 func segmentName(m byte) string {
 	switch {
@@ -327,6 +349,8 @@ func segmentName(m byte) string {
 		return "DQT"
 	case m == markerDRI:
 		return "DRI"
+	case m == markerDAC:
+		return "DAC"
 	case m == markerSOS:
 		return "SOS"
 	case m >= markerAPP0 && m <= markerAPP15:

@@ -1,6 +1,9 @@
 package jpeg
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // An output turns the planes into rows of pixels. Each plane is a ring of two
 // MCU rows, so that interpolation between rows can look one row back and, as
@@ -24,6 +27,7 @@ func (d *decoder) newOutput() *output {
 	if d.onePass {
 		o.image.Pix = make([]byte, size)
 	} else {
+		d.nonzero = make([]uint64, d.mcusY*d.rowCoefs/64)
 		d.coefs, o.image.Pix = allocCoefficients(d.mcusY, d.rowCoefs, d.vMax*8*d.width*len(d.comps), size)
 	}
 	for i := range d.comps {
@@ -70,17 +74,18 @@ func (d *decoder) emitCoefficients(o *output) {
 				}
 				row := c.plane[by%(2*c.v)*8*c.planeStride:]
 				for bx := range c.blocksX {
-					mask := uint32(0)
-					switch src := d.coefficients(c, bx, by); {
+					var s shape
+					at := d.blockIndex(c, bx, by)
+					switch src := d.coefficients(at); {
 					case c.quant == nil: // no scan had this component
 						blk = block{}
 					case smoother != nil:
 						guessed := smoother.apply(src, i, bx, y, my)
-						mask = dequantise(&blk, &guessed, c.quant)
+						s = dequantise(&blk, &guessed, ^uint64(0), c.quant)
 					default:
-						mask = dequantise(&blk, src, c.quant)
+						s = dequantise(&blk, src, d.nonzero[at], c.quant)
 					}
-					idct(row[bx*8:], c.planeStride, &blk, mask)
+					idct(row[bx*8:], c.planeStride, &blk, s)
 				}
 			}
 		}
@@ -88,17 +93,24 @@ func (d *decoder) emitCoefficients(o *output) {
 	}
 }
 
-// dequantise sets dst to src times q and returns the mask that idct wants.
-func dequantise(dst, src *block, q *[64]uint16) (mask uint32) {
-	for i, v := range src {
-		if v == 0 {
-			dst[i] = 0
+// dequantise sets dst to src times q and tells what is in it. Where nonzero
+// has no bit the coefficient of src at that place in zigzag order is zero.
+func dequantise(dst, src *block, nonzero uint64, q *[64]uint16) (s shape) {
+	*dst = block{src[0] * int16(q[0])}
+	s.sum = magnitude(dst[0])
+	for nonzero &^= 1; nonzero != 0; nonzero &= nonzero - 1 {
+		k := bits.TrailingZeros64(nonzero)
+		z := zigzag[k] & 63
+		if src[z] == 0 {
 			continue
 		}
-		dst[i] = v * int16(q[i])
-		mask |= columnBit[i]
+		v := src[z] * int16(q[z])
+		dst[z] = v
+		s.columns |= columnBit[z]
+		s.sum += magnitude(v)
+		s.nonzero |= 1 << k
 	}
-	return mask
+	return s
 }
 
 // emit writes the rows of the image that are complete once MCU row my is in

@@ -1,12 +1,18 @@
 package jpeg
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
-// coefficients returns the stored block at column bx, row by of component c.
-func (d *decoder) coefficients(c *component, bx, by int) *block {
-	i := (by/c.v)*d.rowCoefs + c.coefOffset + ((by%c.v)*c.stride+bx)*64
-	return (*block)(d.coefs[i : i+64])
+// blockIndex returns the place of the stored block at column bx, row by of
+// component c: its coefficients begin at 64 times that.
+func (d *decoder) blockIndex(c *component, bx, by int) int {
+	return ((by/c.v)*d.rowCoefs+c.coefOffset)/64 + (by%c.v)*c.stride + bx
 }
+
+// coefficients returns stored block i.
+func (d *decoder) coefficients(i int) *block { return (*block)(d.coefs[64*i:]) }
 
 // decodeScan decodes one scan of a multi-scan file into d.coefs.
 func (d *decoder) decodeScan() error {
@@ -26,6 +32,7 @@ func (d *decoder) decodeScan() error {
 	if len(d.scan) == 1 {
 		c := d.scan[0]
 		for by := range c.blocksY {
+			i := d.blockIndex(c, 0, by)
 			for bx := range c.blocksX {
 				if err := d.startMCU(by / c.v); err != nil {
 					return err
@@ -33,7 +40,7 @@ func (d *decoder) decodeScan() error {
 				if d.insufficient {
 					continue
 				}
-				if !decode(d, d.coefficients(c, bx, by), c) {
+				if !decode(d, i+bx, c) {
 					return d.err
 				}
 				d.insufficient = d.exhausted()
@@ -51,8 +58,9 @@ func (d *decoder) decodeScan() error {
 			}
 			for _, c := range d.scan {
 				for y := range c.v {
+					i := d.blockIndex(c, mx*c.h, my*c.v+y)
 					for x := range c.h {
-						if !decode(d, d.coefficients(c, mx*c.h+x, my*c.v+y), c) {
+						if !decode(d, i+x, c) {
 							return d.err
 						}
 					}
@@ -90,14 +98,15 @@ var unity = func() (t [64]uint16) {
 
 // sequentialBlock decodes a block of a sequential scan. A later scan of the
 // same component writes over what is there, without clearing it first.
-func (d *decoder) sequentialBlock(blk *block, c *component) bool {
-	_, ok := d.decodeBlock(blk, c, &unity)
+func (d *decoder) sequentialBlock(i int, c *component) bool {
+	s, ok := d.decodeBlock(d.coefficients(i), c, &unity)
+	d.nonzero[i] |= s.nonzero
 	return ok
 }
 
 // firstDC decodes the DC coefficient of a block, without its last d.al bits
 // (T.81 G.1.2.1).
-func (d *decoder) firstDC(blk *block, c *component) bool {
+func (d *decoder) firstDC(i int, c *component) bool {
 	acc, bits, ok := d.acc, d.bits, true
 	if bits < 32 {
 		if acc, bits, ok = d.refill(acc, bits); !ok {
@@ -118,13 +127,13 @@ func (d *decoder) firstDC(blk *block, c *component) bool {
 		}
 		c.dcPred = int32(sum)
 	}
-	blk[0] = int16(c.dcPred << d.al)
+	d.coefs[64*i] = int16(c.dcPred << d.al)
 	d.acc, d.bits = acc, bits
 	return true
 }
 
 // refineDC appends a bit to the DC coefficient of a block.
-func (d *decoder) refineDC(blk *block, _ *component) bool {
+func (d *decoder) refineDC(i int, _ *component) bool {
 	if d.bits < 1 {
 		var ok bool
 		if d.acc, d.bits, ok = d.refill(d.acc, d.bits); !ok {
@@ -132,19 +141,29 @@ func (d *decoder) refineDC(blk *block, _ *component) bool {
 		}
 	}
 	d.bits--
-	blk[0] |= int16(d.acc>>uint(d.bits)&1) << d.al
+	d.coefs[64*i] |= int16(d.acc>>uint(d.bits)&1) << d.al
 	return true
 }
 
 // firstAC decodes coefficients d.ss to d.se of a block, without their last
 // d.al bits (T.81 G.1.2.2).
-func (d *decoder) firstAC(blk *block, c *component) bool {
+func (d *decoder) firstAC(i int, c *component) bool {
 	if d.eobRun > 0 {
 		d.eobRun--
 		return true
 	}
 	acc, bits, ok := d.acc, d.bits, true
 	t := d.acTables[c.acTable]
+	blk, nonzero := d.coefficients(i), d.nonzero[i]
+	put := func(k int, v int16) {
+		// A value whose bits were all shifted out clears what was there.
+		k = min(k, 63)
+		blk[zigzag[k]&63] = v
+		nonzero &^= 1 << k
+		if v != 0 {
+			nonzero |= 1 << k
+		}
+	}
 	for k := d.ss; k <= d.se; k++ {
 		if bits < 32 {
 			if acc, bits, ok = d.refill(acc, bits); !ok {
@@ -154,7 +173,7 @@ func (d *decoder) firstAC(blk *block, c *component) bool {
 		if e := t.direct[acc>>(uint(bits-lutBits)&63)&(1<<lutBits-1)]; e != 0 {
 			bits -= int(e & 0xff)
 			k += int(e >> 8 & 15)
-			blk[zigzag[k]&63] = int16(int32(e)>>16) << d.al
+			put(k, int16(int32(e)>>16)<<d.al)
 			continue
 		}
 		symbol, length := t.decode(acc, bits)
@@ -164,7 +183,7 @@ func (d *decoder) firstAC(blk *block, c *component) bool {
 			k += run
 			bits -= size
 			v := extend(int32(acc>>uint(bits))&(1<<size-1), size)
-			blk[zigzag[k]&63] = int16(v << d.al)
+			put(k, int16(v<<d.al))
 			continue
 		}
 		if run == 15 {
@@ -176,95 +195,99 @@ func (d *decoder) firstAC(blk *block, c *component) bool {
 		break
 	}
 	d.acc, d.bits = acc, bits
+	d.nonzero[i] = nonzero
 	return true
 }
 
 // refineAC appends a bit to each nonzero coefficient d.ss to d.se of a block
 // and puts in those that become nonzero (T.81 G.1.2.3).
-func (d *decoder) refineAC(blk *block, c *component) bool {
-	acc, bits, ok := d.acc, d.bits, true
+func (d *decoder) refineAC(i int, c *component) bool {
 	one := int16(1) << d.al
+	blk, nonzero := d.coefficients(i), d.nonzero[i]
 	k := d.ss
 	if d.eobRun == 0 {
 		t := d.acTables[c.acTable]
-	band:
 		for ; k <= d.se; k++ {
-			if bits < 32 {
-				if acc, bits, ok = d.refill(acc, bits); !ok {
+			acc, left, ok := d.acc, d.bits, true
+			if left < 32 {
+				if acc, left, ok = d.refill(acc, left); !ok {
 					return false
 				}
 			}
-			symbol, length := t.decode(acc, bits)
-			bits -= length
+			symbol, length := t.decode(acc, left)
+			left -= length
 			run, value := int(symbol>>4), int16(0)
 			if symbol&15 != 0 {
 				// The size should be 1; libjpeg takes any for it.
-				bits--
+				left--
 				value = -one
-				if acc>>uint(bits)&1 != 0 {
+				if acc>>uint(left)&1 != 0 {
 					value = one
 				}
 			} else if run != 15 {
-				bits -= run
-				d.eobRun = 1<<run + int(acc>>uint(bits))&(1<<run-1)
-				break band
+				left -= run
+				d.eobRun = 1<<run + int(acc>>uint(left))&(1<<run-1)
+				d.acc, d.bits = acc, left
+				break
 			}
-			for ; k <= d.se; k++ {
-				z := zigzag[k] & 63
-				if blk[z] == 0 {
-					if run == 0 {
-						break
-					}
-					run--
-					continue
+			d.acc, d.bits = acc, left
+			// Pass run zero coefficients, refining the others on the way, to
+			// the next zero one.
+			for k <= d.se {
+				zeros := bits.TrailingZeros64(nonzero >> k)
+				if run < zeros {
+					k += run
+					break
 				}
-				if bits < 1 {
-					if acc, bits, ok = d.refill(acc, bits); !ok {
+				run -= zeros
+				if k += zeros; k <= d.se {
+					if !d.refineBit(&blk[zigzag[k]&63], one) {
 						return false
 					}
-				}
-				bits--
-				if acc>>(uint(bits)&63)&1 != 0 {
-					refine(&blk[z], one)
+					k++
 				}
 			}
+			k = min(k, d.se+1)
 			if value != 0 {
-				blk[zigzag[k]&63] = value
+				at := min(k, 63)
+				blk[zigzag[at]&63] = value
+				nonzero |= 1 << at
 			}
 		}
 	}
 	if d.eobRun > 0 {
-		for ; k <= d.se; k++ {
-			z := zigzag[k] & 63
-			if blk[z] == 0 {
-				continue
-			}
-			if bits < 1 {
-				if acc, bits, ok = d.refill(acc, bits); !ok {
-					return false
-				}
-			}
-			bits--
-			if acc>>(uint(bits)&63)&1 != 0 {
-				refine(&blk[z], one)
-			}
-		}
 		d.eobRun--
+		for k <= d.se {
+			if k += bits.TrailingZeros64(nonzero >> k); k > d.se {
+				break
+			}
+			if !d.refineBit(&blk[zigzag[k]&63], one) {
+				return false
+			}
+			k++
+		}
 	}
-	d.acc, d.bits = acc, bits
+	d.nonzero[i] = nonzero
 	return true
 }
 
-// refine makes a coefficient larger by one in absolute value, unless that bit
-// is set already.
-func refine(v *int16, one int16) {
-	switch {
-	case *v&one != 0:
-	case *v >= 0:
-		*v += one
-	default:
-		*v -= one
+// refineBit reads a bit and, if it is set, makes a coefficient larger by one
+// in absolute value, unless that bit is set in it already.
+func (d *decoder) refineBit(v *int16, one int16) (ok bool) {
+	if d.bits < 1 {
+		if d.acc, d.bits, ok = d.refill(d.acc, d.bits); !ok {
+			return false
+		}
 	}
+	d.bits--
+	if d.acc>>uint(d.bits)&1 != 0 && *v&one == 0 {
+		if *v >= 0 {
+			*v += one
+		} else {
+			*v -= one
+		}
+	}
+	return true
 }
 
 // decode returns the next symbol and the length of its code.

@@ -151,11 +151,11 @@ func (d *decoder) decodeMCU(mx, my int) error {
 }
 
 // skipBlock stands for decodeBlock where data are missing: a block of zeros.
-func skipBlock(*decoder, *block, *component, *[64]uint16) (uint32, bool) { return 0, true }
+func skipBlock(*decoder, *block, *component, *[64]uint16) (shape, bool) { return shape{}, true }
 
 // tryMCU decodes the blocks of an MCU by decode and transforms them into the
 // planes. It reports false if the window ends before that.
-func (d *decoder) tryMCU(mx, my int, decode func(*decoder, *block, *component, *[64]uint16) (uint32, bool)) bool {
+func (d *decoder) tryMCU(mx, my int, decode func(*decoder, *block, *component, *[64]uint16) (shape, bool)) bool {
 	var blk block
 	for _, c := range d.scan {
 		for y := range c.v {
@@ -163,12 +163,12 @@ func (d *decoder) tryMCU(mx, my int, decode func(*decoder, *block, *component, *
 			row := c.plane[by%(2*c.v)*8*c.planeStride:]
 			for x := range c.h {
 				blk = block{}
-				mask, ok := decode(d, &blk, c, c.quant)
+				s, ok := decode(d, &blk, c, c.quant)
 				if !ok {
 					return false
 				}
 				if bx := mx*c.h + x; bx < c.blocksX && by < c.blocksY {
-					idct(row[bx*8:], c.planeStride, &blk, mask)
+					idct(row[bx*8:], c.planeStride, &blk, s)
 				}
 			}
 		}

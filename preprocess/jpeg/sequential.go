@@ -8,14 +8,12 @@ const maxBlockBytes = 512
 type block = [64]int16
 
 // decodeBlock decodes one block of a sequential scan (T.81 F.2.2) with its
-// coefficients multiplied by q and returns which columns have coefficients
-// below the first row (bit c for column c) and in the first row (bit 8+c).
-// blk must be zero. It reports false if the window ends.
-func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (mask uint32, ok bool) {
+// coefficients multiplied by q and returns what is in it. blk must be zero. It reports false if the window ends.
+func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (s shape, ok bool) {
 	acc, bits := d.acc, d.bits
 	if bits < 32 {
 		if acc, bits, ok = d.refill(acc, bits); !ok {
-			return 0, false
+			return s, false
 		}
 	}
 	dc := d.dcTables[c.dcTable]
@@ -24,8 +22,8 @@ func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (mask uin
 		size = int(e & 0xff)
 		bits -= int(e >> 8)
 	} else {
-		s, n := dc.long(acc, bits)
-		size = int(s)
+		symbol, n := dc.long(acc, bits)
+		size = int(symbol)
 		bits -= n
 	}
 	if size > 0 {
@@ -33,15 +31,13 @@ func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (mask uin
 		c.dcPred += extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)
 	}
 	blk[0] = int16(c.dcPred) * int16(q[0])
-	if blk[0] != 0 {
-		mask = 1 << 8
-	}
+	s.sum = magnitude(blk[0])
 
 	ac := d.acTables[c.acTable]
 	for k := 1; k < 64; k++ {
 		if bits < 32 {
 			if acc, bits, ok = d.refill(acc, bits); !ok {
-				return 0, false
+				return s, false
 			}
 		}
 		next := acc >> (uint(bits-lutBits) & 63) & (1<<lutBits - 1)
@@ -49,29 +45,34 @@ func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (mask uin
 			bits -= int(e & 0xff)
 			k += int(e >> 8 & 15)
 			z := zigzag[k]
-			blk[z&63] = int16(e>>16) * int16(q[z&63])
-			mask |= columnBit[z&63]
+			v := int16(e>>16) * int16(q[z&63])
+			blk[z&63] = v
+			s.columns |= columnBit[z&63]
+			s.sum += magnitude(v)
+			s.nonzero |= 1 << min(k, 63)
 			continue
 		}
 		var symbol, length int
 		if e := ac.lut[next]; e != 0 {
 			symbol, length = int(e&0xff), int(e>>8)
 		} else {
-			s, n := ac.long(acc, bits)
-			symbol, length = int(s), n
+			sym, n := ac.long(acc, bits)
+			symbol, length = int(sym), n
 		}
 		bits -= length
 		k += symbol >> 4
 		if size = symbol & 15; size > 0 {
 			bits -= size
-			v := extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)
 			z := zigzag[k]
-			blk[z&63] = int16(v) * int16(q[z&63])
-			mask |= columnBit[z&63]
+			v := int16(extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)) * int16(q[z&63])
+			blk[z&63] = v
+			s.columns |= columnBit[z&63]
+			s.sum += magnitude(v)
+			s.nonzero |= 1 << min(k, 63)
 		} else if symbol>>4 != 15 {
 			break
 		}
 	}
 	d.acc, d.bits = acc, bits
-	return mask, true
+	return s, true
 }

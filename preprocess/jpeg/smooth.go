@@ -118,7 +118,7 @@ func (d *decoder) newSmoother() *smoother {
 		s.dc[i] = make([]int16, 0, c.stride*c.v*d.mcusY)
 		for by := range c.v * d.mcusY {
 			for bx := range c.stride {
-				s.dc[i] = append(s.dc[i], d.coefficients(c, bx, by)[0])
+				s.dc[i] = append(s.dc[i], d.coefs[64*d.blockIndex(c, bx, by)])
 			}
 		}
 	}
