@@ -111,7 +111,7 @@ func (p *pngReader) next() (id string, body []byte, err error) {
 	}
 	rest := p.data[p.at+8:]
 	if n > int64(len(rest)) {
-		if id != "IDAT" && id != "fdAT" {
+		if id != "IDAT" && id != "fdAT" && id != "IEND" {
 			return "", nil, truncated("PNG", id, int(n), len(rest))
 		}
 		n = int64(len(rest))

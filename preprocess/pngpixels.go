@@ -1,7 +1,6 @@
 package preprocess
 
 import (
-	"bufio"
 	"compress/zlib"
 	"encoding/binary"
 	"errors"
@@ -9,42 +8,74 @@ import (
 	"io"
 )
 
-// idatReader reads the bodies of consecutive pixel chunks as one stream.
+// idatReader reads the bodies of consecutive pixel chunks as one stream, byte
+// by byte, so that the inflater takes no more than it needs.
 type idatReader struct {
-	p    *pngReader
-	left []byte
-	err  error
+	p       *pngReader
+	left    []byte // of the current chunk
+	read    int    // bytes handed out
+	start   int    // value of read where the current chunk began
+	missing int    // bytes that the current chunk promises and the file lacks
+	err     error
 }
 
-func (r *idatReader) Read(b []byte) (int, error) {
+// fill makes left non-empty.
+func (r *idatReader) fill() error {
 	for len(r.left) == 0 {
 		if r.err != nil {
-			return 0, r.err
+			return r.err
 		}
-		start := r.p.at
+		at := r.p.at
 		id, body, err := r.p.next()
 		if err != nil {
 			r.err = err
-			return 0, err
+			return err
 		}
 		if id != "IDAT" && id != "fdAT" {
-			r.p.at, r.err = start, io.ErrUnexpectedEOF
-			return 0, r.err
+			r.p.at, r.err = at, io.ErrUnexpectedEOF
+			return r.err
 		}
+		r.missing = int(binary.BigEndian.Uint32(r.p.data[at:])) - len(body)
 		if id == "fdAT" {
 			if len(body) < 4 {
 				r.err = truncated("PNG", "fdAT", 4, len(body))
-				return 0, r.err
+				return r.err
 			}
 			body = body[4:]
 		}
-		r.left = body
+		r.left, r.start = body, r.read
 		r.p.at += 4 // the checksum, which Pillow does not verify here
+	}
+	return nil
+}
+
+func (r *idatReader) ReadByte() (byte, error) {
+	if len(r.left) == 0 {
+		if err := r.fill(); err != nil {
+			return 0, err
+		}
+	}
+	c := r.left[0]
+	r.left = r.left[1:]
+	r.read++
+	return c, nil
+}
+
+func (r *idatReader) Read(b []byte) (int, error) {
+	if err := r.fill(); err != nil {
+		return 0, err
 	}
 	n := copy(b, r.left)
 	r.left = r.left[n:]
+	r.read += n
 	return n, nil
 }
+
+// endTogether reports, after the whole stream has been read, whether its
+// checksum lies in one chunk with the last pixels. Only then does Pillow,
+// which inflates chunk by chunk, come to see the end of the stream. The end code
+// and the bits beside it take up to three bytes.
+func (r *idatReader) endTogether() bool { return r.start <= r.read-4-3 }
 
 // adam7 lists first column and row, and the steps, of each interlaced pass.
 var adam7 = [7][4]int{
@@ -68,7 +99,7 @@ func (p *pngReader) pixels() (*Image, error) {
 		return nil, truncated("PNG", "IDAT", int(raw/1032), len(p.data))
 	}
 	idat := &idatReader{p: p}
-	z, err := zlib.NewReader(bufio.NewReaderSize(idat, 1<<15))
+	z, err := zlib.NewReader(idat)
 	if err != nil {
 		return nil, p.dataErr(err, 0)
 	}
@@ -90,7 +121,7 @@ func (p *pngReader) pixels() (*Image, error) {
 		n := (cols*bits+7)/8 + 1
 		clear(prior)
 		for y := pass[1]; y < h; y += pass[3] {
-			if _, err := io.ReadFull(z, row[:n]); err == io.EOF && rows > 0 {
+			if _, err := io.ReadFull(z, row[:n]); err == io.EOF && rows > 0 && idat.endTogether() {
 				// A complete stream of too few rows: Pillow leaves the rest black.
 				p.endOfPixels()
 				return m, nil
@@ -108,22 +139,19 @@ func (p *pngReader) pixels() (*Image, error) {
 	}
 	// A stream that ends here with a wrong checksum is an error in zlib; more
 	// data, or the lack of a checksum, is none.
-	if _, err := z.Read(row[:1]); errors.Is(err, zlib.ErrChecksum) {
+	if n, err := z.Read(row[:1]); n == 0 && errors.Is(err, zlib.ErrChecksum) && idat.endTogether() {
 		return nil, p.dataErr(err, h)
+	}
+	if idat.missing > 0 && !idat.endTogether() {
+		return nil, truncated("PNG", "last IDAT", idat.missing, 0)
 	}
 	p.endOfPixels()
 	return m, nil
 }
 
-// endOfPixels moves behind the chunk in which the picture became complete, at
-// its checksum. Surplus data stays for trailer to skip.
-func (p *pngReader) endOfPixels() {
-	if n := len(p.data); p.at > n {
-		p.at = n
-	}
-	// idatReader stands behind a checksum or in front of the next chunk.
-	p.at -= 4
-}
+// endOfPixels moves to the checksum of the chunk in which the picture became
+// complete. Surplus data stays for trailer to skip.
+func (p *pngReader) endOfPixels() { p.at = min(p.at, len(p.data)) - 4 }
 
 func (p *pngReader) dataErr(err error, y int) error {
 	var f *FormatError

@@ -47,17 +47,26 @@ type tiffValue struct {
 	order  binary.ByteOrder
 	size   int // bytes of one integer
 	signed bool
+	bad    bool // not integers at all
 	raw    []byte
 }
 
-func (v tiffValue) len() int { return len(v.raw) / max(v.size, 1) }
+func (v tiffValue) len() int {
+	if v.size == 0 || v.bad {
+		return 0
+	}
+	return len(v.raw) / v.size
+}
 
 func (v tiffValue) at(i int) int64 {
 	b := v.raw[i*v.size:]
 	switch v.size {
 	case 1:
-		return int64(b[0])
+		return int64(int8(b[0]))
 	case 2:
+		if v.signed {
+			return int64(int16(v.order.Uint16(b)))
+		}
 		return int64(v.order.Uint16(b))
 	case 4:
 		if v.signed {
@@ -73,6 +82,7 @@ type tiffReader struct {
 	order         binary.ByteOrder
 	bigEndian     bool
 	tags          map[uint16]tiffValue
+	cut           bool // the directory, or one of its values, is cut short
 	width, height int
 	compression   int
 	fillOrder     int
@@ -112,8 +122,20 @@ func decodeTIFF(data []byte, limits Limits) (*Image, error) {
 	return m, nil
 }
 
-// readTags reads the first directory. Like Pillow it skips values that lie
-// outside the file and keeps what it has when the directory is cut short.
+// tiffTypes lists the types of values: the size of one, and whether Pillow makes
+// integers of it (of plain bytes and fractions it does not).
+var tiffTypes = map[uint16]struct {
+	size        int
+	signed, bad bool
+}{
+	1: {1, false, true}, 2: {1, false, true}, 3: {2, false, false}, 4: {4, false, false}, 5: {8, false, true}, 6: {1, true, false},
+	7: {1, false, true}, 8: {2, true, false}, 9: {4, true, false}, 10: {8, false, true}, 11: {4, false, true}, 12: {8, false, true},
+	13: {4, false, false}, 16: {8, false, false},
+}
+
+// readTags reads the first directory. Like Pillow it skips values that are
+// together larger than the file, takes the first of several equal tags, and
+// keeps what it has when the directory, or a value, is cut short.
 func (t *tiffReader) readTags() error {
 	if len(t.data) < 8 {
 		return truncated("TIFF", "header", 8, len(t.data))
@@ -125,43 +147,43 @@ func (t *tiffReader) readTags() error {
 	if v := t.order.Uint16(t.data[2:]); v != 42 {
 		return &UnsupportedError{"TIFF", "version", fmt.Sprint(v), "42"}
 	}
-	at := int64(t.order.Uint32(t.data[4:]))
-	if at < 8 || at+2 > int64(len(t.data)) {
-		return formatErr("TIFF", "directory offset", fmt.Sprintf("8 to %d", len(t.data)-2), at)
+	at, size := int64(t.order.Uint32(t.data[4:])), int64(len(t.data))
+	if at < 8 || at+2 > size {
+		return formatErr("TIFF", "directory offset", fmt.Sprintf("8 to %d", size-2), at)
 	}
 	n := int(t.order.Uint16(t.data[at:]))
 	entries := t.data[at+2:]
+	outside := int64(0) // bytes of values that do not fit into their entries
 	for i := range n {
 		if len(entries) < 12*(i+1) {
+			t.cut = true
 			break
 		}
 		e := entries[12*i : 12*i+12]
-		v := tiffValue{order: t.order}
-		switch t.order.Uint16(e[2:]) {
-		case 1, 7:
-			v.size = 1
-		case 3:
-			v.size = 2
-		case 4, 13:
-			v.size = 4
-		case 9:
-			v.size, v.signed = 4, true
-		case 16:
-			v.size = 8
-		default: // text, fractions, floats: of no interest
+		tag := t.order.Uint16(e)
+		kind, ok := tiffTypes[t.order.Uint16(e[2:])]
+		if _, seen := t.tags[tag]; seen || !ok {
 			continue
 		}
+		v := tiffValue{order: t.order, size: kind.size, signed: kind.signed, bad: kind.bad}
 		total := int64(t.order.Uint32(e[4:])) * int64(v.size)
-		if total <= 4 {
+		switch {
+		case total == 0:
+			continue
+		case total <= 4:
 			v.raw = e[8 : 8+total]
-		} else {
-			from := int64(t.order.Uint32(e[8:]))
-			if from+total > int64(len(t.data)) {
+		default:
+			if outside += total; outside > size {
 				continue
+			}
+			from := int64(t.order.Uint32(e[8:]))
+			if from+total > size {
+				t.cut = true
+				return nil
 			}
 			v.raw = t.data[from : from+total]
 		}
-		t.tags[t.order.Uint16(e)] = v
+		t.tags[tag] = v
 	}
 	return nil
 }
@@ -172,8 +194,9 @@ func (t *tiffReader) one(tag uint16, otherwise int) (int, error) {
 	if !ok {
 		return otherwise, nil
 	}
-	if v.len() < 1 {
-		return 0, formatErr("TIFF", tiffTagNames[tag], "one value", "none")
+	// Pillow takes the first of several, libtiff refuses them.
+	if n := v.len(); n < 1 || n > 1 && t.compression != tiffNone {
+		return 0, formatErr("TIFF", tiffTagNames[tag], "one integer", fmt.Sprint(n))
 	}
 	x := v.at(0)
 	if x < 0 || x > 1<<40 {
@@ -190,7 +213,7 @@ func (t *tiffReader) setup() error {
 		tag       uint16
 		otherwise int
 	}{
-		{&t.width, tagWidth, 0}, {&t.height, tagHeight, 0}, {&t.compression, tagCompression, 1},
+		{&t.compression, tagCompression, 1}, {&t.width, tagWidth, 0}, {&t.height, tagHeight, 0},
 		{&photo, tagPhotometric, 0}, {&t.fillOrder, tagFillOrder, 1}, {&planar, tagPlanar, 1},
 		{&t.samples, tagSamplesPerPixel, 1}, {&t.predictor, tagPredictor, 1},
 	} {
@@ -208,6 +231,9 @@ func (t *tiffReader) setup() error {
 	case tiffNone, tiffG3, tiffG4, tiffLZW, tiffDeflate, tiffOldDeflate, tiffPackBits:
 	default:
 		return &UnsupportedError{"TIFF", "compression", fmt.Sprint(t.compression), "none, CCITT group 3 or 4, LZW, deflate or PackBits"}
+	}
+	if t.compression != tiffNone && (t.cut || planar != 1 && planar != 2) {
+		return formatErr("TIFF", "directory", "complete and valid tags for compressed data", fmt.Sprintf("cut short: %v, planar configuration %d", t.cut, planar))
 	}
 	if t.predictor != 1 && (t.predictor != 2 || t.compression == tiffNone) && t.compressible() {
 		return &UnsupportedError{"TIFF", "predictor", fmt.Sprint(t.predictor), "1 or 2"}
@@ -228,6 +254,11 @@ func (t *tiffReader) compressible() bool {
 // the sample tags: the part of Pillow's table that this package decodes.
 func (t *tiffReader) layout(photo int) error {
 	var extra []int64
+	for _, tag := range []uint16{tagBitsPerSample, tagExtraSamples, tagSampleFormat} {
+		if v, ok := t.tags[tag]; ok && v.len() == 0 {
+			return formatErr("TIFF", tiffTagNames[tag], "integers", "another type")
+		}
+	}
 	for i := range t.tags[tagExtraSamples].len() {
 		if i > 8 {
 			break

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -60,6 +61,12 @@ func (t *tiffReader) grid() (*tiffGrid, error) {
 		// More than padding needs is a trick to make us work.
 		if most := max(t.width+16, 1024); g.width > most {
 			return nil, formatErr("TIFF", "TileWidth", fmt.Sprintf("at most %d", most), g.width)
+		}
+		if most := max(t.height+16, 1024); g.height > most {
+			return nil, formatErr("TIFF", "TileLength", fmt.Sprintf("at most %d", most), g.height)
+		}
+		if !g.hasCounts && t.compression != tiffNone {
+			return nil, formatErr("TIFF", "TileByteCounts", "a count for every tile", "none")
 		}
 	} else {
 		return nil, formatErr("TIFF", "StripOffsets", "offsets of strips or tiles", "none")
@@ -126,6 +133,9 @@ func (t *tiffReader) pixels() (*Image, error) {
 				t.unpredict(row, spp)
 				t.unpack(m, row, spp, plane, x, y+dy, cols)
 			}
+			if err := codec.finish(r, at, rows); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return m, nil
@@ -140,7 +150,14 @@ func (t *tiffReader) enough(g *tiffGrid, planes, spp int) error {
 	switch {
 	case g.offsets.len() == 0:
 		return formatErr("TIFF", g.name()+" offsets", "at least one", "none")
-	case t.compression == tiffNone || t.compression == tiffG3 || t.compression == tiffG4:
+	case t.compression == tiffG3 || t.compression == tiffG4:
+		return nil
+	case t.compression == tiffNone:
+		// Blocks may overlap, but each lies in the file.
+		rows := int64(min(g.height, t.height))
+		if block := (int64(g.width)*int64(t.bits*spp) + 7) / 8 * rows; block > most && !g.tiled {
+			return truncated("TIFF", "first strip", int(min(block, maxInt32)), len(t.data))
+		}
 		return nil
 	case g.offsets.len() < planes*g.across*g.down:
 		return formatErr("TIFF", g.name()+" offsets", fmt.Sprint(planes*g.across*g.down), g.offsets.len())
@@ -174,8 +191,11 @@ func (c *tiffCodec) block(i, rows int) (io.Reader, error) {
 		c.in.Reset(data) // Pillow ignores the byte count
 		return &c.in, nil
 	}
-	if c.g.hasCounts && i < c.g.counts.len() {
-		n := c.g.counts.at(i)
+	if c.g.hasCounts {
+		n := int64(0)
+		if i < c.g.counts.len() {
+			n = c.g.counts.at(i)
+		}
 		if n > int64(len(data)) || n <= 0 {
 			return nil, formatErr("TIFF", thing+" byte count", fmt.Sprintf("1 to %d", len(data)), n)
 		}
@@ -219,6 +239,27 @@ func (c *tiffCodec) block(i, rows int) (io.Reader, error) {
 	// Set bits are black, as libtiff hands them out.
 	r := ccitt.NewReader(&c.in, order, kind, c.g.width, rows, &ccitt.Options{Invert: true})
 	return bufio.NewReader(r), nil
+}
+
+// finish reads what libtiff reads too, though it is not shown: the rest of a
+// tile, and the checksum behind deflated data.
+func (c *tiffCodec) finish(r io.Reader, i, rows int) error {
+	if c.t.compression == tiffNone {
+		return nil
+	}
+	thing := fmt.Sprintf("%s %d", c.g.name(), i)
+	if c.g.tiled {
+		want := int64(c.g.height-rows) * int64(c.rowBytes)
+		if n, err := io.CopyN(io.Discard, r, want); err != nil {
+			return formatErr("TIFF", thing, fmt.Sprintf("%d more bytes", want-n), err)
+		}
+	}
+	if c.z != nil {
+		if n, err := c.z.Read(make([]byte, 1)); n == 0 && errors.Is(err, zlib.ErrChecksum) {
+			return formatErr("TIFF", thing, "a valid checksum", err)
+		}
+	}
+	return nil
 }
 
 // unpredict undoes the horizontal differencing of a row.

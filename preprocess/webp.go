@@ -32,6 +32,7 @@ type webpFrame struct {
 	alpha    []byte // body of an ALPH chunk, or nil
 	image    []byte // body of the VP8 or VP8L chunk
 	lossless bool
+	rest     []byte // the chunks behind the picture
 }
 
 // webpChunk splits the first chunk off b.
@@ -65,6 +66,9 @@ func decodeWebP(data []byte, limits Limits) (*Image, error) {
 		if len(first) < 10 {
 			return nil, truncated("WebP", "VP8X", 10, len(first))
 		}
+		if first[0]&1 != 0 {
+			return nil, formatErr("WebP", "VP8X reserved bit 0", "0", 1)
+		}
 		w, h = 1+uint24(first[4:]), 1+uint24(first[7:])
 		hasAlpha = first[0]&0x10 != 0
 		if err := limits.checkSize("WebP", w, h); err != nil {
@@ -77,6 +81,9 @@ func decodeWebP(data []byte, limits Limits) (*Image, error) {
 			return nil, err
 		}
 	} else if err := f.find(body); err != nil {
+		return nil, err
+	}
+	if err := wholeChunks(f.rest); err != nil {
 		return nil, err
 	}
 	fw, fh, alphaBit, err := f.size()
@@ -95,6 +102,18 @@ func decodeWebP(data []byte, limits Limits) (*Image, error) {
 	return f.decode(fw, fh, hasAlpha || f.alpha != nil)
 }
 
+// wholeChunks checks that no chunk is cut short. libwebp wants that of a whole
+// file, even if only its first frame is asked for.
+func wholeChunks(b []byte) error {
+	for len(b) > 0 {
+		var err error
+		if _, _, b, err = webpChunk(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
 // find takes the picture, and the alpha before it, from a list of chunks.
@@ -110,7 +129,7 @@ func (f *webpFrame) find(b []byte) error {
 				f.alpha = body
 			}
 		case "VP8 ", "VP8L":
-			f.image, f.lossless = body, id == "VP8L"
+			f.image, f.lossless, f.rest = body, id == "VP8L", rest
 			if f.lossless && f.alpha != nil {
 				return formatErr("WebP", "ALPH", "none beside VP8L", "one")
 			}
@@ -140,6 +159,9 @@ func (f *webpFrame) size() (w, h int, alpha bool, err error) {
 	if len(b) < 10 {
 		return 0, 0, false, truncated("WebP", "VP8 header", 10, len(b))
 	}
+	if b[0]>>4&1 == 0 {
+		return 0, 0, false, formatErr("WebP", "VP8 header", "a frame to be shown", "a hidden one")
+	}
 	if b[0]&1 != 0 || string(b[3:6]) != "\x9d\x01\x2a" {
 		return 0, 0, false, formatErr("WebP", "VP8 header", "a key frame", fmt.Sprintf("% x", b[:6]))
 	}
@@ -150,14 +172,21 @@ func (f *webpFrame) size() (w, h int, alpha bool, err error) {
 // animatedWebP composes the first frame: on a canvas that is transparent (or
 // black, without alpha), whatever the background colour.
 func animatedWebP(b []byte, w, h int, hasAlpha bool, limits Limits) (*Image, error) {
-	for {
+	if err := wholeChunks(b); err != nil {
+		return nil, err
+	}
+	for seen := false; ; {
 		id, body, rest, err := webpChunk(b)
 		if err != nil {
 			return nil, err
 		}
 		b = rest
+		seen = seen || id == "ANIM"
 		if id != "ANMF" {
 			continue
+		}
+		if !seen {
+			return nil, formatErr("WebP", "ANIM", "one before the first frame", "none")
 		}
 		if len(body) < 16 {
 			return nil, truncated("WebP", "ANMF", 16, len(body))
@@ -208,7 +237,7 @@ func (f *webpFrame) decode(w, h int, rgba bool) (*Image, error) {
 		return &Image{Mode: ModeRGB, Width: w, Height: h, Pix: pix[:n:n]}, nil
 	}
 	var alpha []byte
-	if rgba && f.alpha != nil {
+	if f.alpha != nil { // even if it is not shown: it may be damaged
 		var err error
 		if alpha, err = decodeAlpha(f.alpha, w, h); err != nil {
 			return nil, err
