@@ -44,6 +44,38 @@ func convertYCbCr(dst, y, cb, cr []byte) {
 	}
 }
 
+// convertDoubled is convertYCbCr of luma y and of the chroma that upsampleRow
+// makes from cb, cr and the rows next to them, in one go.
+func convertDoubled(dst, y, cb, cbOther, cr, crOther []byte, round rounding) {
+	n := len(cb)
+	cbOther, cr, crOther = cbOther[:n], cr[:n], crOther[:n]
+	// Two sums travel in one word, cb below and cr above.
+	const both = 1<<16 | 1
+	even, odd := round.even*both, round.odd*both
+	sum := func(i int) uint32 {
+		return 3*(uint32(cb[i])|uint32(cr[i])<<16) + (uint32(cbOther[i]) | uint32(crOther[i])<<16)
+	}
+	this := sum(0)
+	last := this
+	for i := range n {
+		next := this
+		if i+1 < n {
+			next = sum(i + 1)
+		}
+		t := (3*this + last + even) >> 4
+		s := addYCC(y[0], byte(t), byte(t>>16))
+		dst[0], dst[1], dst[2] = clamped[s>>48&1023], clamped[s>>32&1023], clamped[s&1023]
+		if len(y) == 1 { // the last of an odd width
+			return
+		}
+		t = (3*this + next + odd) >> 4
+		s = addYCC(y[1], byte(t), byte(t>>16))
+		dst[3], dst[4], dst[5] = clamped[s>>48&1023], clamped[s>>32&1023], clamped[s&1023]
+		y, dst = y[2:], dst[6:]
+		last, this = this, next
+	}
+}
+
 // Conversion adds three words, each with a part for red (bits 48 up), green
 // (bits 16 to 47, with 16 bits of fraction) and blue (bits 0 to 15). Every
 // part of the sum is 256 too large and so never negative.

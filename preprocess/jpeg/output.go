@@ -9,10 +9,11 @@ import (
 // MCU rows, so that interpolation between rows can look one row back and, as
 // output lags by vMax rows, one row ahead.
 type output struct {
-	d     *decoder
-	image *Image
-	next  int // first row of the image not yet written
-	space colorSpace
+	d       *decoder
+	image   *Image
+	next    int // first row of the image not yet written
+	space   colorSpace
+	doubled bool // see isDoubled
 }
 
 // newOutput allocates the image, the planes and, for multi-scan files, the
@@ -21,7 +22,7 @@ type output struct {
 // coefficients take 2 for each sample.
 func (d *decoder) newOutput() *output {
 	size := d.width * d.height * len(d.comps)
-	o := &output{d: d, space: d.space(), image: &Image{
+	o := &output{d: d, space: d.space(), doubled: d.isDoubled(), image: &Image{
 		Width: d.width, Height: d.height, Channels: len(d.comps),
 	}}
 	if d.onePass {
@@ -124,10 +125,15 @@ func (o *output) emit(my int) {
 	var rows [4][]byte
 	n := d.width * len(d.comps)
 	for ; o.next < end; o.next++ {
-		for i := range d.comps {
-			rows[i] = o.row(&d.comps[i], o.next)
+		dst := o.image.Pix[o.next*n : (o.next+1)*n]
+		if o.doubled {
+			o.emitDoubled(dst, o.next)
+			continue
 		}
-		convert(o.image.Pix[o.next*n:(o.next+1)*n], &rows, d.width, o.space)
+		for i := range d.comps {
+			rows[i] = d.comps[i].upsample(o.next)
+		}
+		convert(dst, &rows, d.width, o.space)
 	}
 }
 
@@ -139,37 +145,24 @@ func (c *component) planeRow(i int) []byte {
 	return p[:c.width]
 }
 
-// row returns row y of a component at the size of the image; it may be longer
-// than that.
-func (o *output) row(c *component, y int) []byte {
-	near := c.planeRow(y / c.vExpand)
-	if c.hExpand == 1 && c.vExpand == 1 {
-		return near
+// isDoubled reports whether the image is YCbCr with full luma and chroma that
+// is interpolated horizontally, as most are.
+func (d *decoder) isDoubled() bool {
+	if d.space() != spaceYCbCr {
+		return false
 	}
-	dst := c.upsampled
-	other, lower := near, false
-	if c.fancyV {
-		// Factor 2: the upper row of a pair leans to the row above.
-		lower = y&1 == 1
-		if lower {
-			other = c.planeRow(y/2 + 1)
-		} else {
-			other = c.planeRow(y/2 - 1)
-		}
+	y, cb, cr := &d.comps[0], &d.comps[1], &d.comps[2]
+	return y.hExpand == 1 && y.vExpand == 1 && cb.fancyH && cr.fancyH && cb.fancyV == cr.fancyV
+}
+
+// emitDoubled writes row y of such an image.
+func (o *output) emitDoubled(dst []byte, y int) {
+	c := o.d.comps
+	cb, cbOther, _ := c[1].neighbours(y)
+	cr, crOther, _ := c[2].neighbours(y)
+	round := rowRounding
+	if c[1].fancyV {
+		round = bothRounding
 	}
-	switch {
-	case c.fancyH && c.fancyV:
-		upsampleBoth(dst, near, other)
-	case c.fancyH:
-		upsampleRow(dst, near)
-	case c.fancyV:
-		bias := 1
-		if lower {
-			bias = 2
-		}
-		upsampleColumn(dst, near, other, bias)
-	default:
-		replicate(dst, near, c.hExpand)
-	}
-	return dst
+	convertDoubled(dst, c[0].planeRow(y), cb, cbOther, cr, crOther, round)
 }

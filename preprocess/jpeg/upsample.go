@@ -2,58 +2,83 @@ package jpeg
 
 // The interpolations below are libjpeg's "fancy" ones: a new sample is three
 // quarters the nearer and one quarter the farther of two old ones, in one
-// direction or in both; the roundings alternate.
+// direction or in both. The roundings differ between even and odd places.
 
-// upsampleRow doubles src horizontally. src has at least 3 samples.
-func upsampleRow(dst, src []byte) {
-	n := len(src)
+// rounding of horizontal interpolation, added before division by 16.
+type rounding struct{ even, odd uint32 }
+
+var (
+	rowRounding  = rounding{4, 8} // of 2:1 horizontally only: 1 and 2 before division by 4
+	bothRounding = rounding{8, 7} // of 2:1 both ways
+)
+
+// neighbours returns the two rows of samples between which row y of the image
+// lies, the nearer first. They are the same row if there is no interpolation
+// between rows. lower tells that y is the lower of the rows nearest to it.
+func (c *component) neighbours(y int) (near, other []byte, lower bool) {
+	near = c.planeRow(y / c.vExpand)
+	if !c.fancyV {
+		return near, near, false
+	}
+	if y&1 == 1 {
+		return near, c.planeRow(y/2 + 1), true
+	}
+	return near, c.planeRow(y/2 - 1), false
+}
+
+// upsample returns row y of a component at the size of the image; it may be
+// longer than that.
+func (c *component) upsample(y int) []byte {
+	near, other, lower := c.neighbours(y)
+	dst := c.upsampled
+	switch {
+	case c.fancyH && c.fancyV:
+		upsampleRow(dst, near, other, bothRounding)
+	case c.fancyH:
+		upsampleRow(dst, near, near, rowRounding)
+	case c.fancyV && lower:
+		upsampleColumn(dst, near, other, 2)
+	case c.fancyV:
+		upsampleColumn(dst, near, other, 1)
+	case c.hExpand > 1:
+		replicate(dst, near, c.hExpand)
+	default:
+		return near
+	}
+	return dst
+}
+
+// upsampleRow makes a row that lies between near and other, doubled
+// horizontally.
+func upsampleRow(dst, near, other []byte, round rounding) {
+	n := len(near)
+	other = other[:n]
 	dst = dst[:2*n]
-	last, this := int(src[0]), int(src[0])
-	for i, s := range src[1:] {
-		next := int(s)
-		dst[2*i] = byte((3*this + last + 1) >> 2)
-		dst[2*i+1] = byte((3*this + next + 2) >> 2)
+	this := 3*uint32(near[0]) + uint32(other[0])
+	last := this
+	for i := 1; i < n; i++ {
+		next := 3*uint32(near[i]) + uint32(other[i])
+		dst[0] = byte((3*this + last + round.even) >> 4)
+		dst[1] = byte((3*this + next + round.odd) >> 4)
+		dst = dst[2:]
 		last, this = this, next
 	}
-	dst[0] = src[0]
-	dst[2*n-2] = byte((3*this + last + 1) >> 2)
-	dst[2*n-1] = src[n-1]
+	dst[0] = byte((3*this + last + round.even) >> 4)
+	dst[1] = byte((4*this + round.odd) >> 4)
 }
 
 // upsampleColumn makes one of two rows that come from near; other is the row
 // on its other side.
-func upsampleColumn(dst, near, other []byte, bias int) {
+func upsampleColumn(dst, near, other []byte, round int) {
 	other = other[:len(near)]
 	dst = dst[:len(near)]
 	for i, s := range near {
-		dst[i] = byte((3*int(s) + int(other[i]) + bias) >> 2)
+		dst[i] = byte((3*int(s) + int(other[i]) + round) >> 2)
 	}
-}
-
-// upsampleBoth makes one of two rows that come from near, doubled
-// horizontally. near has at least 3 samples.
-func upsampleBoth(dst, near, other []byte) {
-	n := len(near)
-	other = other[:n]
-	dst = dst[:2*n]
-	this := 3*int(near[0]) + int(other[0])
-	last := this
-	for i, s := range near[1:] {
-		next := 3*int(s) + int(other[i+1])
-		dst[2*i] = byte((3*this + last + 8) >> 4)
-		dst[2*i+1] = byte((3*this + next + 7) >> 4)
-		last, this = this, next
-	}
-	dst[2*n-2] = byte((3*this + last + 8) >> 4)
-	dst[2*n-1] = byte((4*this + 7) >> 4)
 }
 
 // replicate repeats each sample of src factor times.
 func replicate(dst, src []byte, factor int) {
-	if factor == 1 {
-		copy(dst, src)
-		return
-	}
 	for i, s := range src {
 		for j := range factor {
 			dst[i*factor+j] = s
