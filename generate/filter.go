@@ -65,7 +65,7 @@ func (f *filter) apply(row []float32) (tokens []int32, weights []float64, ok boo
 		f.keepMass(greatest)
 	}
 	for _, x := range f.logits {
-		f.weights = append(f.weights, expNeg((float64(x)-float64(greatest))/f.temperature))
+		f.weights = append(f.weights, expNeg(max((float64(x)-float64(greatest))/f.temperature, expLeast)))
 	}
 	return f.tokens, f.weights, true
 }
@@ -83,8 +83,7 @@ func (f *filter) keepFrom(row []float32, least float32) {
 
 // keepMass reduces the kept tokens to the most probable ones that are needed for
 // the mass topP: a token goes if those above it have that mass already. The
-// greatest stays. Of equals, those of higher ids are above: the library sorts
-// ascending and drops from below.
+// greatest stays. Of equals the lower id is above; torch.sort leaves it open.
 func (f *filter) keepMass(greatest float32) {
 	scale := 1.0
 	if f.tempered {
@@ -96,43 +95,22 @@ func (f *filter) keepMass(greatest float32) {
 		f.best.reset(k)
 		f.best.offer(f.logits, 0, 0)
 		ranked := f.best.ranked()
-		kept, mass := 1, expNeg((float64(ranked[0].score)-float64(greatest))*scale)
+		kept, mass := 1, 1.0
 		for kept < k && mass < want {
-			mass += expNeg((float64(ranked[kept].score) - float64(greatest)) * scale)
+			mass += expNeg(max((float64(ranked[kept].score)-float64(greatest))*scale, expLeast))
 			kept++
 		}
-		if kept == k && k < len(f.logits) {
+		if mass < want && k < len(f.logits) {
 			continue
 		}
-		least := ranked[kept-1].score
-		equals := 0
-		for _, c := range ranked[:kept] {
-			if c.score == least {
-				equals++
-			}
+		ranked = ranked[:kept]
+		slices.SortFunc(ranked, func(a, b candidate) int { return a.flat - b.flat })
+		for i, c := range ranked {
+			f.tokens[i], f.logits[i] = f.tokens[c.flat], c.score // c.flat >= i
 		}
-		f.shrink(least, equals)
+		f.tokens, f.logits = f.tokens[:kept], f.logits[:kept]
 		return
 	}
-}
-
-// shrink drops the kept tokens below least, and all but the last equals of those
-// at least.
-func (f *filter) shrink(least float32, equals int) {
-	n := len(f.logits)
-	for i := n - 1; i >= 0; i-- {
-		x := f.logits[i]
-		if x < least || x == least && equals == 0 {
-			continue
-		}
-		if x == least {
-			equals--
-		}
-		n--
-		f.tokens[n], f.logits[n] = f.tokens[i], x
-	}
-	f.tokens = slices.Delete(f.tokens, 0, n)
-	f.logits = slices.Delete(f.logits, 0, n)
 }
 
 // draw returns the token at u, in [0, 1), of the cumulated weights.

@@ -82,6 +82,7 @@ type Options struct {
 	// SeqLen is the largest length of a caption, SOT and prompt included.
 	SeqLen int
 	// MinSeqLen forbids EOT while the length, SOT and prompt included, is below it.
+	// Main takes a negative one for 0.
 	MinSeqLen int
 	// MaxSeqLen is the number of last ids that the model sees when sampling with
 	// OpenCLIP33; 0 means all.
@@ -89,9 +90,11 @@ type Options struct {
 
 	// Temperature divides logits before the softmax of a sampling search.
 	Temperature float64
-	// TopK is the number of candidates of a TopK search.
+	// TopK is the number of candidates of a TopK search; equals of the last one are
+	// candidates too. Main takes 0 for all.
 	TopK int
-	// TopP is the probability mass of the candidates of a TopP search.
+	// TopP is the probability mass of the candidates of a TopP search. Main, which
+	// takes more than 1 for 1, draws them from the 50 greatest.
 	TopP float64
 
 	// RepetitionPenalty makes ids less likely that occur already: positive
@@ -185,7 +188,7 @@ func (o Options) validateLengths() *OptionError {
 	switch {
 	case o.ContextLength < 1:
 		return wrong("context_length", "at least 1", o.ContextLength)
-	case o.MinSeqLen < 0:
+	case o.MinSeqLen < 0 && o.Profile == OpenCLIP33:
 		return wrong("min_seq_len", "at least 0", o.MinSeqLen)
 	case o.SeqLen <= o.MinSeqLen:
 		return wrong("seq_len", fmt.Sprintf("more than min_seq_len (%d)", o.MinSeqLen), o.SeqLen)
@@ -236,11 +239,15 @@ func (o Options) validateSearch() *OptionError {
 	case BeamSearch:
 		return o.validateBeams()
 	case TopK:
-		if o.TopK < 1 {
-			return wrong("top_k", "at least 1", o.TopK)
+		least := 1
+		if o.Profile == Main {
+			least = 0 // no limit
+		}
+		if o.TopK < least {
+			return wrong("top_k", fmt.Sprintf("at least %d", least), o.TopK)
 		}
 	case TopP:
-		if !(o.TopP >= 0 && o.TopP <= 1) {
+		if !(o.TopP >= 0) || o.TopP > 1 && o.Profile == OpenCLIP33 {
 			return wrong("top_p", "0 to 1", o.TopP)
 		}
 	}

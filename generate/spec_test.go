@@ -1,18 +1,16 @@
-package generate_test
+package generate
 
 import (
 	"context"
 	"math"
 	"slices"
 	"testing"
-
-	"github.com/seed-e0874532/coca/generate"
 )
 
 // toyOptions are the defaults for the vocabulary of the toy model: V-2 is SOT and
 // V-1 is EOT.
-func toyOptions(p generate.Profile, vocab int) generate.Options {
-	o := generate.DefaultOptions(p)
+func toyOptions(p Profile, vocab int) Options {
+	o := DefaultOptions(p)
 	o.SOT, o.EOT, o.Pad = int32(vocab-2), int32(vocab-1), 0
 	return o
 }
@@ -32,9 +30,9 @@ func TestPublishedVectors(t *testing.T) {
 		{7, 4, 1, 12, []int32{9, 9, 2, 6, 1, 0, 1, 8, 1, 4, 2, 0}, 12.795834},
 		{42, 4, 1, 12, []int32{9, 8, 9, 6, 1, 0, 1, 5, 3, 0, 7, 3}, 13.130833},
 	} {
-		o := toyOptions(generate.OpenCLIP33, 11)
+		o := toyOptions(OpenCLIP33, 11)
 		o.NumBeams, o.NumBeamGroups, o.SeqLen = c.beams, c.groups, c.seqLen
-		got, err := generate.Generate(context.Background(), &toyModel{vocab: 11, coarse: true, seeds: []int64{c.seed}}, 1, o)
+		got, err := Generate(context.Background(), &toyModel{vocab: 11, coarse: true, seeds: []int64{c.seed}, eot: 10}, 1, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package generate_test
+package generate
 
 import "context"
 
@@ -9,6 +9,8 @@ type toyModel struct {
 	vocab  int
 	coarse bool // multiples of 1/100, with many ties, instead of 24-bit values
 	seeds  []int64
+	eot    int32
+	lift   float32 // added to the logit of eot
 
 	rows      []toyRow
 	steps     int // calls of Step
@@ -44,10 +46,16 @@ func (m *toyModel) Step(_ context.Context, parents []int, tokens []int32) ([][]f
 	return logits, nil
 }
 
-// logits returns the logits that follow a history. coarse is the formula of the
-// specification; the other one hashes.
+// logits returns the logits that follow a history.
 func (m *toyModel) logits(r toyRow) []float32 {
 	out := make([]float32, m.vocab)
+	m.formula(out, r)
+	out[m.eot] += m.lift
+	return out
+}
+
+// formula is the twin of those in testdata/reference/generate_toy.py.
+func (m *toyModel) formula(out []float32, r toyRow) {
 	seed := m.seeds[r.image]
 	if m.coarse {
 		acc := 6151 * seed
@@ -58,7 +66,7 @@ func (m *toyModel) logits(r toyRow) []float32 {
 			n := int64(len(r.ids))
 			out[v] = float32(float64((acc+104729*int64(v)+31*n*int64(v)*int64(v))%2003)/100 - 5)
 		}
-		return out
+		return
 	}
 	h := mix(uint64(seed))
 	for _, x := range r.ids {
@@ -67,7 +75,6 @@ func (m *toyModel) logits(r toyRow) []float32 {
 	for v := range out {
 		out[v] = float32(mix(h^uint64(v)<<32)>>40)/(1<<20) - 6 // [-6, 10)
 	}
-	return out
 }
 
 // mix is the finaliser of SplitMix64.
