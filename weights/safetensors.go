@@ -7,7 +7,7 @@ import (
 	"github.com/nlpodyssey/safetensors"
 )
 
-// Limits of a safetensors header. A CoCa L-14 has 773 tensors and a header of 90 kB; the
+// Limits of a safetensors header. A CoCa L-14 has 773 tensors and a header of 83 kB; the
 // format itself allows 100 MB, which costs gigabytes once decoded.
 const (
 	maxHeader      = 2 << 20
