@@ -36,6 +36,7 @@ type decoder struct {
 	scan           []*component
 	ss, se, ah, al int
 	scans          int
+	work           int64 // blocks visited by the scans so far
 	nextRestart    byte // number of the next RST marker
 	restartsLeft   int  // MCUs until then
 	eobRun         int

@@ -36,7 +36,7 @@ func (e *UnsupportedError) Error() string {
 // A LimitError reports a file that asks for more than the caller or this
 // package allows.
 type LimitError struct {
-	What  string // "pixels", "scans" or "scan work"
+	What  string // "pixels" or "visits of blocks by scans"
 	Limit int64
 	Found int64
 }

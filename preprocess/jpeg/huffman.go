@@ -20,6 +20,12 @@ type huffTable struct {
 	offset  [18]int32 // index in values of a code of that length, less the code
 }
 
+// define sets the code that t decodes.
+func (t *huffTable) define(count [17]int, values []byte) {
+	t.count, t.derived = count, false
+	clear(t.values[copy(t.values[:], values):])
+}
+
 // derive builds the lookup tables. It reports whether the counts form a code
 // that libjpeg accepts: every code fits its length and none is all ones.
 func (t *huffTable) derive() bool {
@@ -97,11 +103,12 @@ func extend(v int32, size int) int32 {
 // assumes for a sequential file that defines none (motion JPEG frames).
 func standardTables() (dc, ac [2]*huffTable) {
 	table := func(counts [16]byte, values []byte) *huffTable {
-		t := new(huffTable)
+		var count [17]int
 		for i, n := range counts {
-			t.count[i+1] = int(n)
+			count[i+1] = int(n)
 		}
-		copy(t.values[:], values)
+		t := new(huffTable)
+		t.define(count, values)
 		return t
 	}
 	dcValues := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}

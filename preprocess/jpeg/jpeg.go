@@ -46,10 +46,14 @@ func DecodeConfig(r io.Reader) (Config, error) {
 // Decode reads a JPEG file and returns its samples. It reads no further than
 // the end of the image, save to the end of the 64 KiB block where that lies.
 //
-// The memory it takes is at most about 8 bytes a pixel, the result included:
-// the limits are checked before anything of the size of the image is
-// allocated. Errors are a *FormatError, *UnsupportedError or *LimitError, or
-// what r returned.
+// The limits are checked before anything of the size of the image is
+// allocated. The memory taken is at most about 8.5 bytes a pixel, the result
+// included (Pix of a large multi-scan file may keep all of that alive). The
+// scans of a multi-scan file may visit each block of 8 by 8 samples some 32
+// times, those of small files more often; Pillow has no such bound.
+//
+// Errors are a *FormatError, *UnsupportedError or *LimitError, or what r
+// returned.
 func Decode(r io.Reader, limits Limits) (*Image, error) {
 	d := newDecoder(r)
 	if err := d.readHeader(); err != nil {

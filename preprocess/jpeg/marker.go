@@ -262,12 +262,15 @@ func (d *decoder) parseDHT(s *segment) error {
 		if err != nil {
 			return err
 		}
-		class, id := b[0]&0x10, int(b[0]&^0x10)
-		t := new(huffTable)
+		tables, id := &d.dcTables, int(b[0]&^0x10)
+		if b[0]&0x10 != 0 {
+			tables = &d.acTables
+		}
+		var count [17]int
 		total := 0
 		for i := 1; i <= 16; i++ {
-			t.count[i] = int(b[i])
-			total += t.count[i]
+			count[i] = int(b[i])
+			total += count[i]
 		}
 		if total > 256 || total > s.size {
 			return d.src.errorf("DHT", fmt.Sprintf("at most %d symbols", min(256, s.size)), "%d", total)
@@ -275,15 +278,13 @@ func (d *decoder) parseDHT(s *segment) error {
 		if b, err = s.next(total); err != nil {
 			return err
 		}
-		copy(t.values[:], b)
 		if id > 3 {
 			return d.src.errorf("DHT", "table 0 to 3", "%d", id)
 		}
-		if class != 0 {
-			d.acTables[id] = t
-		} else {
-			d.dcTables[id] = t
+		if tables[id] == nil {
+			tables[id] = new(huffTable)
 		}
+		tables[id].define(count, b)
 	}
 	if s.size != 0 {
 		return d.src.errorf("DHT", "whole tables", "%d bytes more", s.size)

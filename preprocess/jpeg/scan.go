@@ -44,6 +44,27 @@ func (d *decoder) startScan() error {
 	d.insufficient = false
 	d.eobRun = 0
 	d.restartsLeft = d.restartInterval
+	return d.countWork()
+}
+
+// The blocks that all scans of a file visit may be this many for each block
+// of the image, and workFloor more. A scan costs a few bytes in the file but a
+// visit to every block here, so that without a bound a small file could keep
+// the decoder busy for hours. Encoders make some ten scans.
+const (
+	workPerBlock = 32
+	workFloor    = 1 << 25
+)
+
+// countWork adds the visits of the scan about to start.
+func (d *decoder) countWork() error {
+	all := int64(d.mcusY) * int64(d.rowCoefs/64)
+	for _, c := range d.scan {
+		d.work += int64(c.blocksX) * int64(c.blocksY)
+	}
+	if limit := workPerBlock*all + workFloor; d.work > limit {
+		return &LimitError{"visits of blocks by scans", limit, d.work}
+	}
 	return nil
 }
 
