@@ -13,6 +13,7 @@ import (
 )
 
 func TestFileLayout(t *testing.T) {
+	needLinks(t)
 	f := newFixture(t)
 	small, large := []byte(`{"a": 1}`), pattern(300_000)
 	commit := f.Add(repo, "main", map[string][]byte{"config.json": small, "sub/dir/weights.bin": large})

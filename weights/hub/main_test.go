@@ -32,6 +32,14 @@ func pattern(n int) []byte {
 	return b
 }
 
+// needLinks skips a test where the system gives this user no symbolic links.
+func needLinks(t *testing.T) {
+	t.Helper()
+	if err := os.Symlink("x", filepath.Join(t.TempDir(), "link")); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+}
+
 // fixture is a hub, a client for it and what the client did.
 type fixture struct {
 	*hubtest.Hub

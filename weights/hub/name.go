@@ -96,6 +96,14 @@ func parseName(name string) (source, error) {
 	if short, ok := strings.CutPrefix(repo, mobileOrg+"/"); ok && isMobile(short) {
 		s.family, s.arch = true, mobileArch(short)
 	}
+	// LAION's pretrained repositories have no config, and those of the fine-tuned
+	// ones have the very size of OpenCLIP's bare architecture files, which lack
+	// the level model_cfg that its hub loader wants. The architecture is known.
+	for _, p := range pretrained {
+		if p.Repo == repo {
+			s.arch = p.Arch
+		}
+	}
 	return s, nil
 }
 

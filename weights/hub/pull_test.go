@@ -47,7 +47,7 @@ func TestPullNames(t *testing.T) {
 		{"coca_ViT-B-32:laion2b_s13b_b90k", laionB, "coca_ViT-B-32"},
 		{"coca_ViT-B-32:laion2B-s13B-b90k@v1.0", laionB, "coca_ViT-B-32"},
 		{"coca_vit_l_14:MSCOCO-finetuned-laion2B-s13B-b90k", finetuned, "coca_ViT-L-14"},
-		{"hf-hub:" + laionB, laionB, ""},
+		{"hf-hub:" + laionB, laionB, "coca_ViT-B-32"},
 		{"mobileclip2_coca_dfn2b_s13b_context77", "apple/mobileclip2_coca_dfn2b_s13b_context77", "coca_ViT-L-14"},
 		{"mobileclip2-coca-dfn2b-s13b-context77", "apple/mobileclip2_coca_dfn2b_s13b_context77", "coca_ViT-L-14"},
 		{"MobileCLIP2-CoCa-dfn2b-s13b-dci-short-s12m-context128", "apple/mobileclip2_coca_dfn2b_s13b_dci-short_s12m_context128", ""},

@@ -109,6 +109,7 @@ func readGolden(t *testing.T) golden {
 // The cache that this package writes is, name by name and byte by byte, the one
 // that huggingface_hub wrote from the same hub.
 func TestGoldenWrite(t *testing.T) {
+	needLinks(t)
 	g, f := readGolden(t), newFixture(t)
 	steps, _ := f.scenario()
 	if diff := cmp.Diff(g.Steps, steps); diff != "" {

@@ -466,6 +466,7 @@ func TestUnknownETag(t *testing.T) {
 }
 
 func TestEmptyFile(t *testing.T) {
+	needLinks(t)
 	f := newFixture(t)
 	f.Add(repo, "main", map[string][]byte{"empty": {}})
 	p := f.file(f.client(), "main", "empty", nil)
