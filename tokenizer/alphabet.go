@@ -51,6 +51,9 @@ var runeBytes = func() map[rune]byte {
 // symbolText returns the bytes that a symbol of a byte-level vocabulary stands
 // for. A symbol with a character outside the alphabet stands for itself.
 func symbolText(symbol string) string {
+	if strings.IndexFunc(symbol, func(r rune) bool { return r <= ' ' || r > '~' }) < 0 {
+		return symbol // the printable characters of ASCII are themselves
+	}
 	var b strings.Builder
 	b.Grow(len(symbol))
 	for _, r := range symbol {

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,7 +29,7 @@ const (
 	bitContinuation
 	bitContinuationStrict
 
-	// Bits that are not in the table.
+	// Bits that are not in the table; the last two are looked up when needed.
 	bitAZ  // A to Z
 	bitAZa // a to z
 	bitSpace
@@ -44,31 +43,28 @@ type bitSpan struct {
 
 // tableBits returns the bits of r in the table.
 func tableBits(r rune) uint32 {
-	i := sort.Search(len(mojibakeBits), func(i int) bool { return mojibakeBits[i].hi >= r })
-	if i < len(mojibakeBits) && mojibakeBits[i].lo <= r {
-		return mojibakeBits[i].bits
+	for spans := mojibakeBits; len(spans) > 0; {
+		switch i := len(spans) / 2; {
+		case r < spans[i].lo:
+			spans = spans[:i]
+		case r > spans[i].hi:
+			spans = spans[i+1:]
+		default:
+			return spans[i].bits
+		}
 	}
 	return 0
 }
 
-// allBits returns the bits of r.
-func allBits(r rune) uint32 {
-	bits := uint32(0)
+// asciiBits returns the bits of a character of ASCII.
+func asciiBits(r rune) uint32 {
 	switch {
 	case 'a' <= r && r <= 'z':
-		return bitAZa | bitWord
+		return bitAZa
 	case 'A' <= r && r <= 'Z':
-		return bitAZ | bitWord
-	case r >= utf8.RuneSelf:
-		bits = tableBits(r)
+		return bitAZ
 	}
-	if isSpace(r) {
-		bits |= bitSpace
-	}
-	if contains(wordSpans, r) {
-		bits |= bitWord
-	}
-	return bits
+	return 0
 }
 
 // A badChar is one character of a sequence that suggests mojibake: any that
@@ -79,7 +75,8 @@ type badChar struct {
 }
 
 func (b badChar) matches(r rune, bits uint32) bool {
-	return bits&b.bits != 0 || b.chars != "" && strings.ContainsRune(b.chars, r)
+	return bits&b.bits != 0 || b.chars != "" && strings.ContainsRune(b.chars, r) ||
+		b.bits&bitSpace != 0 && isSpace(r) || b.bits&bitWord != 0 && contains(wordSpans, r)
 }
 
 const (
@@ -158,10 +155,22 @@ var badByFirst, badByBits = func() (map[rune][][]badChar, [][]badChar) {
 // sequences.
 func isBad(text []rune) bool {
 	bits := make([]uint32, len(text))
+	known := uint32(0) // each sequence has a character with one of these bits
 	for i, r := range text {
-		bits[i] = allBits(r)
+		if r < utf8.RuneSelf {
+			bits[i] = asciiBits(r)
+		} else {
+			bits[i] = tableBits(r)
+			known |= bits[i] & (bitFirstOf2 - 1)
+		}
+	}
+	if known == 0 {
+		return false
 	}
 	for i, r := range text {
+		if r < utf8.RuneSelf && i+1 < len(text) && text[i+1] < utf8.RuneSelf && !isSpace(text[i+1]) {
+			continue // no sequence begins so
+		}
 		if badAt(text, i) {
 			return true
 		}

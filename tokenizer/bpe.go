@@ -1,7 +1,5 @@
 package tokenizer
 
-import "container/heap"
-
 // A mergeTable holds what a pair of adjacent symbols merges to and how early,
 // in an open-addressed hash table: it is read several times for each word, and
 // a Go map is twice as slow.
@@ -109,18 +107,48 @@ type candidate struct {
 	rank, pos, id int32
 }
 
+func (c candidate) before(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.pos < d.pos
+}
+
+// candidates is a binary heap, the next candidate first. container/heap would
+// allocate memory for each one.
 type candidates []candidate
 
-func (c candidates) Len() int      { return len(c) }
-func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c candidates) Less(i, j int) bool {
-	return c[i].rank < c[j].rank || c[i].rank == c[j].rank && c[i].pos < c[j].pos
+func (h *candidates) push(c candidate) {
+	*h = append(*h, c)
+	q := *h
+	for i := len(q) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !q[i].before(q[parent]) {
+			break
+		}
+		q[i], q[parent] = q[parent], q[i]
+		i = parent
+	}
 }
-func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	last := (*c)[len(*c)-1]
-	*c = (*c)[:len(*c)-1]
-	return last
+
+func (h *candidates) pop() candidate {
+	q := *h
+	first, last := q[0], len(q)-1
+	q[0] = q[last]
+	q = q[:last]
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			break
+		}
+		if child+1 < last && q[child+1].before(q[child]) {
+			child++
+		}
+		if !q[child].before(q[i]) {
+			break
+		}
+		q[i], q[child] = q[child], q[i]
+		i = child
+	}
+	*h = q
+	return first
 }
 
 // mergeLong is merge for long words: a linked list of symbols and a heap of
@@ -133,18 +161,17 @@ func (t *mergeTable) mergeLong(symbols []int32) []int32 {
 	queue := make(candidates, 0, n)
 	offer := func(pos int32) {
 		if rank, id := t.find(symbols[pos], symbols[next[pos]]); rank != noRank {
-			queue = append(queue, candidate{rank, pos, id})
+			queue.push(candidate{rank, pos, id})
 		}
 	}
 	for i := range n {
 		prev[i], next[i] = i-1, i+1
-		if i > 0 {
-			offer(i - 1)
-		}
 	}
-	heap.Init(&queue)
+	for i := range n - 1 {
+		offer(i)
+	}
 	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
+		c := queue.pop()
 		right := next[c.pos]
 		if symbols[c.pos] == gone || right == n {
 			continue
@@ -159,9 +186,7 @@ func (t *mergeTable) mergeLong(symbols []int32) []int32 {
 		}
 		for _, pos := range [...]int32{prev[c.pos], c.pos} {
 			if pos >= 0 && next[pos] < n {
-				if rank, id := t.find(symbols[pos], symbols[next[pos]]); rank != noRank {
-					heap.Push(&queue, candidate{rank, pos, id})
-				}
+				offer(pos)
 			}
 		}
 	}

@@ -99,7 +99,7 @@ func isSpace(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == ' ' || '\t' <= r && r <= '\r' || 0x1C <= r && r <= 0x1F
 	}
-	return contains(pythonSpaces, r)
+	return (r < 0x100 || r >= 0x1680 && r <= 0x3000) && contains(pythonSpaces, r)
 }
 
 // collapseSpaces joins the words of text by single spaces.
@@ -127,13 +127,12 @@ func collapseSpaces(text string) string {
 // needsCollapse says whether text has white space other than single spaces
 // between words.
 func needsCollapse(text string) bool {
-	last := byte(' ') // as if a space stood before the text
-	for i := range len(text) {
-		c := text[i]
-		if c >= utf8.RuneSelf || c < ' ' || c == ' ' && last == ' ' {
+	last := ' ' // as if a space stood before the text
+	for _, r := range text {
+		if r == ' ' && last == ' ' || r != ' ' && isSpace(r) {
 			return true
 		}
-		last = c
+		last = r
 	}
 	return last == ' ' && text != ""
 }

@@ -21,22 +21,32 @@ const (
 // A component is a normalizer, pre-tokenizer or post-processor of a
 // tokenizer.json; a field that its type does not have is left zero.
 type component struct {
-	Type           string            `json:"type"`
-	Normalizers    []json.RawMessage `json:"normalizers"`
-	PreTokenizers  []json.RawMessage `json:"pretokenizers"`
-	Processors     []json.RawMessage `json:"processors"`
-	Pattern        pattern           `json:"pattern"`
-	Content        string            `json:"content"`
-	Behavior       string            `json:"behavior"`
-	Invert         bool              `json:"invert"`
-	AddPrefixSpace *bool             `json:"add_prefix_space"`
-	UseRegex       *bool             `json:"use_regex"`
-	Sep            json.RawMessage   `json:"sep"`
-	CLS            json.RawMessage   `json:"cls"`
-	Single         []templatePiece   `json:"single"`
+	Type           string          `json:"type"`
+	Normalizers    componentList   `json:"normalizers"`
+	PreTokenizers  componentList   `json:"pretokenizers"`
+	Processors     componentList   `json:"processors"`
+	Pattern        pattern         `json:"pattern"`
+	Content        string          `json:"content"`
+	Behavior       string          `json:"behavior"`
+	Invert         bool            `json:"invert"`
+	AddPrefixSpace *bool           `json:"add_prefix_space"`
+	UseRegex       *bool           `json:"use_regex"`
+	Sep            json.RawMessage `json:"sep"`
+	CLS            json.RawMessage `json:"cls"`
+	Single         []templatePiece `json:"single"`
 	SpecialTokens  map[string]struct {
 		IDs []int32 `json:"ids"`
 	} `json:"special_tokens"`
+}
+
+// A componentList is a list of at most maxComponents components.
+type componentList []json.RawMessage
+
+func (l *componentList) UnmarshalJSON(data []byte) error {
+	return eachElement(data, "components", maxComponents, func(_ int, raw json.RawMessage) error {
+		*l = append(*l, raw)
+		return nil
+	})
 }
 
 type pattern struct {

@@ -112,10 +112,18 @@ func fixCharacters(text string) string {
 	return b.String()
 }
 
-// needsCharacterFix says whether text holds anything but ASCII without CR.
+// needsCharacterFix says whether text holds anything that fixCharacters
+// changes.
 func needsCharacterFix(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf || text[i] == '\r' {
+	for _, r := range text {
+		switch {
+		case r < 0x80:
+			if r == '\r' {
+				return true
+			}
+		case r <= 0x9F, r == '\u02BC', '\u2018' <= r && r <= '\u201F',
+			r == '\u2028', r == '\u2029', r == '\u3000', 0xFB00 <= r && r < 0xFFF0,
+			r < 0x250 && ligature(r) != "":
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -14,7 +15,7 @@ type tokenizerJSON struct {
 		Direction string `json:"direction"`
 		PadToken  string `json:"pad_token"`
 	} `json:"padding"`
-	AddedTokens   []fileToken     `json:"added_tokens"`
+	AddedTokens   addedTokenList  `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
@@ -24,6 +25,45 @@ type tokenizerJSON struct {
 type fileToken struct {
 	addedToken
 	ID int32 `json:"id"`
+}
+
+// addedTokenList is the "added_tokens" of tokenizer.json.
+type addedTokenList []fileToken
+
+func (l *addedTokenList) UnmarshalJSON(data []byte) error {
+	return eachElement(data, "added_tokens", maxAddedTokens, func(_ int, raw json.RawMessage) error {
+		var token fileToken
+		if err := json.Unmarshal(raw, &token); err != nil {
+			return err
+		}
+		*l = append(*l, token)
+		return nil
+	})
+}
+
+// eachElement calls visit for the elements of a JSON array of tokenizer.json,
+// of which there may be limit.
+func eachElement(data []byte, field string, limit int, visit func(i int, raw json.RawMessage) error) error {
+	if string(data) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return &FileError{tokenizerFile, field, "an array", describe(t), err}
+	}
+	for i := 0; d.More(); i++ {
+		if i == limit {
+			return &FileError{tokenizerFile, field, fmt.Sprintf("at most %d", limit), "more", nil}
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return err
+		}
+		if err := visit(i, raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type modelJSON struct {
@@ -59,6 +99,10 @@ func loadJSON(data []byte, s *settings) (*Tokenizer, error) {
 	if err := file.Model.check(); err != nil {
 		return nil, err
 	}
+	added, err := file.addedTokens()
+	if err != nil {
+		return nil, err
+	}
 	v, err := readVocabulary(tokenizerFile, "model.vocab", file.Model.Vocab)
 	if err != nil {
 		return nil, err
@@ -78,10 +122,6 @@ func loadJSON(data []byte, s *settings) (*Tokenizer, error) {
 		return nil, err
 	}
 	if err := t.setSymbols(tokenizerFile, v, file.Model.UnkToken); err != nil {
-		return nil, err
-	}
-	added, err := file.addedTokens()
-	if err != nil {
 		return nil, err
 	}
 	filePad := ""
@@ -147,9 +187,6 @@ func isByteLevel(symbol string) bool {
 }
 
 func (f *tokenizerJSON) addedTokens() ([]addedToken, error) {
-	if len(f.AddedTokens) > maxAddedTokens {
-		return nil, &FileError{tokenizerFile, "added_tokens", fmt.Sprintf("at most %d", maxAddedTokens), fmt.Sprint(len(f.AddedTokens)), nil}
-	}
 	added := make([]addedToken, len(f.AddedTokens))
 	for i, token := range f.AddedTokens {
 		field := fmt.Sprintf("added_tokens[%d]", i)

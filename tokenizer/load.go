@@ -21,8 +21,10 @@ const (
 	modelConfigFile   = "config.json"
 )
 
-// maxFileSize is the largest tokenizer file that is read, in bytes.
-const maxFileSize = 16 << 20
+// maxFileSize is the largest tokenizer file that is read, in bytes. CLIP's and
+// RoBERTa's files have 1 to 4 MB; the memory that a file takes while it is
+// read is several times its size.
+const maxFileSize = 8 << 20
 
 // Load reads the tokenizer of a model folder: tokenizer.json, or else
 // vocab.json and merges.txt, in the light of tokenizer_config.json,
@@ -103,13 +105,13 @@ func decodeJSON(name string, data []byte, v any) error {
 	if err == nil {
 		return nil
 	}
-	var field string
-	found := "bad JSON"
-	if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) {
-		field, found = e.Field, "a JSON "+e.Value
-		return &FileError{name, field, "a value of another type", found, err}
+	if e := (*FileError)(nil); errors.As(err, &e) {
+		return e
 	}
-	return &FileError{name, field, "JSON as Hugging Face writes it", found, err}
+	if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) {
+		return &FileError{name, e.Field, "a value of another type", "a JSON " + e.Value, err}
+	}
+	return &FileError{name, "", "JSON as Hugging Face writes it", "bad JSON", err}
 }
 
 // loadVocab makes the tokenizer that transformers converts from vocab.json and

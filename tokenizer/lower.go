@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,11 +11,17 @@ type caseSpan struct {
 	lo, hi, stride, delta rune
 }
 
-// lowerIn returns the lower case of r by the table, and whether it has one.
+// lowerIn returns the lower case of r by the table if it has one.
 func lowerIn(table []caseSpan, r rune) (rune, bool) {
-	i := sort.Search(len(table), func(i int) bool { return table[i].hi >= r })
-	if i < len(table) && table[i].lo <= r && (r-table[i].lo)%table[i].stride == 0 {
-		return r + table[i].delta, true
+	for len(table) > 0 {
+		switch i := len(table) / 2; {
+		case r < table[i].lo:
+			table = table[:i]
+		case r > table[i].hi:
+			table = table[i+1:]
+		default:
+			return r + table[i].delta, (r-table[i].lo)%table[i].stride == 0
+		}
 	}
 	return r, false
 }
@@ -26,7 +31,6 @@ const (
 	finalSigma      = '\u03C2'
 	dottedCapitalI  = '\u0130'
 	combiningDot    = '\u0307'
-	lastLatin1      = '\u00FF'
 	firstNotStarter = '\u0300' // the first code point with a combining class
 )
 
@@ -44,7 +48,9 @@ func pythonLower(text string, i int, r rune) rune {
 	if r == capitalSigma && isFinalSigma(text, i) {
 		return finalSigma
 	}
-	r, _ = lowerIn(lowerCases, r)
+	if l, ok := lowerIn(lowerCases, r); ok {
+		return l
+	}
 	return r
 }
 
@@ -52,7 +58,9 @@ func hfLower(_ string, _ int, r rune) rune {
 	if l, ok := lowerIn(lowerCases, r); ok {
 		return l
 	}
-	r, _ = lowerIn(hfLowerCases, r)
+	if l, ok := lowerIn(hfLowerCases, r); ok {
+		return l
+	}
 	return r
 }
 

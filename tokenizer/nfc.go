@@ -112,8 +112,8 @@ func nfc(text string) string { return normalizeC(text, nil) }
 func nfcHF(text string) string { return normalizeC(text, hfStarters) }
 
 func normalizeC(text string, keep []span) string {
-	if isBelow(text, firstNotStarter) {
-		return text // no character below it has a combining class or takes part as the second of a pair
+	if isComposed(text) {
+		return text
 	}
 	t := canonicalTables()
 	runes := t.decompose(make([]rune, 0, len(text)), []rune(text), keep)
@@ -137,6 +137,17 @@ func isBelow(text string, limit rune) bool {
 				}
 			}
 			return true
+		}
+	}
+	return true
+}
+
+// isComposed says whether text holds none of the characters that normalization
+// could change, alone or together with others.
+func isComposed(text string) bool {
+	for _, r := range text {
+		if r >= firstNotStarter && contains(nfcSuspects, r) {
+			return false
 		}
 	}
 	return true

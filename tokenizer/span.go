@@ -1,7 +1,5 @@
 package tokenizer
 
-import "sort"
-
 // A span gives the code points from lo to hi, both included, the value v.
 // The generated tables are sorted slices of spans that do not overlap.
 type span struct {
@@ -11,9 +9,15 @@ type span struct {
 
 // find returns the value of r in spans, or def where no span holds it.
 func find(spans []span, r rune, def uint8) uint8 {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].hi >= r })
-	if i < len(spans) && spans[i].lo <= r {
-		return spans[i].v
+	for len(spans) > 0 { // sort.Search takes twice the time
+		switch i := len(spans) / 2; {
+		case r < spans[i].lo:
+			spans = spans[:i]
+		case r > spans[i].hi:
+			spans = spans[i+1:]
+		default:
+			return spans[i].v
+		}
 	}
 	return def
 }

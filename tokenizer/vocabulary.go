@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Limits of a vocabulary. The largest byte-level ones in use have a quarter of
-// a million symbols; the limits keep a hostile file from taking memory without
-// bound.
+// Limits of a vocabulary. CLIP's and RoBERTa's have 50,000 symbols, the largest
+// byte-level ones in use a quarter of a million; the limits keep a hostile file
+// from taking memory without bound.
 const (
-	maxSymbols    = 1 << 19
+	maxSymbols    = 1 << 18
 	maxSymbolSize = 1 << 10 // bytes
 	maxIDGap      = 1 << 16 // ids without a symbol
 )
@@ -130,15 +130,15 @@ func splitPair(line string) (pair [2]string, ok bool) {
 // line. As in the reference what follows the last line feed is ignored, and a
 // CLIP tokenizer uses the first 48,894 merges only.
 func parseMergesText(file string, data []byte, clip bool) ([][2]string, error) {
+	if n := bytes.Count(data, []byte("\n")); n > maxSymbols {
+		return nil, &FileError{file, "", fmt.Sprintf("at most %d lines", maxSymbols), fmt.Sprint(n), nil}
+	}
 	lines := strings.Split(string(data), "\n")
 	if clip {
 		lines = strings.Split(strings.TrimFunc(string(data), isSpace), "\n")
 		lines = lines[1:min(len(lines), clipMergeCount+1)]
 	} else {
 		lines = lines[1:max(1, len(lines)-1)]
-	}
-	if len(lines) > maxSymbols {
-		return nil, &FileError{file, "", fmt.Sprintf("at most %d merges", maxSymbols), fmt.Sprint(len(lines)), nil}
 	}
 	pairs := make([][2]string, 0, len(lines))
 	for i, line := range lines {
@@ -156,25 +156,14 @@ func parseMergesText(file string, data []byte, clip bool) ([][2]string, error) {
 type mergeList [][2]string
 
 func (m *mergeList) UnmarshalJSON(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return fmt.Errorf("merges: want an array, found %s", describe(t))
-	}
-	for i := 0; d.More(); i++ {
-		if i == maxSymbols {
-			return fmt.Errorf("merges: want at most %d, found more", maxSymbols)
-		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return err
-		}
+	return eachElement(data, "model.merges", maxSymbols, func(i int, raw json.RawMessage) error {
 		pair, ok := parseMerge(raw)
 		if !ok {
-			return fmt.Errorf("merges[%d]: want two symbols, found %s", i, quote(string(raw)))
+			return &FileError{tokenizerFile, fmt.Sprintf("model.merges[%d]", i), "two symbols", quote(string(raw)), nil}
 		}
 		*m = append(*m, pair)
-	}
-	return nil
+		return nil
+	})
 }
 
 func parseMerge(raw []byte) (pair [2]string, ok bool) {
