@@ -6,19 +6,17 @@ import "math"
 // signalling NaN becomes the quiet NaN of the same payload, as hardware does it.
 func float32FromHalf(h uint16) float32 {
 	sign := uint32(h&0x8000) << 16
-	exp := uint32(h>>10) & 31
-	frac := uint32(h & 0x3ff)
-	switch {
-	case exp == 31 && frac != 0:
-		return math.Float32frombits(sign | 0x7fc00000 | frac<<13)
-	case exp == 31:
-		return math.Float32frombits(sign | 0x7f800000)
-	case exp == 0:
-		// Zero or subnormal: frac units of 2^-24.
-		v := math.Float32bits(float32(frac) * (1.0 / (1 << 24)))
-		return math.Float32frombits(sign | v)
+	if h&0x7c00 != 0x7c00 {
+		// With the bits of exponent and fraction in the places of a float32, the value is too
+		// small by the difference of the biases, 127 - 15, also where it is subnormal.
+		v := math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112
+		return math.Float32frombits(sign | math.Float32bits(v))
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	frac := uint32(h & 0x3ff)
+	if frac != 0 {
+		return math.Float32frombits(sign | 0x7fc00000 | frac<<13)
+	}
+	return math.Float32frombits(sign | 0x7f800000)
 }
 
 // halfFromFloat32 rounds to IEEE 754 binary16, to nearest, ties to even.

@@ -112,3 +112,14 @@ func TestNaNStaysNaN(t *testing.T) {
 		}
 	}
 }
+
+func TestRounding(t *testing.T) {
+	for d, want := range map[DType]float32{F32: 1 + 1.0/4096, F64: 1 + 1.0/4096, F16: 1, BF16: 1} {
+		if got := Rounding(d)(1 + 1.0/4096); got != want {
+			t.Errorf("%s: %v, want %v", d, got, want)
+		}
+	}
+	if got := Rounding(F16)(1 + 1.0/1024); got != 1+1.0/1024 {
+		t.Errorf("F16 lost a value that it can hold: %v", got)
+	}
+}

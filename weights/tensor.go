@@ -235,17 +235,38 @@ func (t Tensor) gather(dst, data []byte, index int) {
 		index /= t.Shape[i]
 		pos += at[i] * t.stride[i]
 	}
+	last := len(at) - 1
 	for len(dst) > 0 {
-		copy(dst[:size], data[pos*size:])
-		dst = dst[size:]
-		for i := len(at) - 1; i >= 0; i-- {
-			at[i]++
-			pos += t.stride[i]
-			if at[i] < t.Shape[i] {
-				break
-			}
-			pos -= t.Shape[i] * t.stride[i]
+		n := min(t.Shape[last]-at[last], len(dst)/size)
+		gatherRow(dst[:n*size], data[pos*size:], size, t.stride[last])
+		dst = dst[n*size:]
+		at[last] += n
+		pos += n * t.stride[last]
+		for i := last; at[i] == t.Shape[i] && i > 0; i-- {
+			pos += t.stride[i-1] - t.Shape[i]*t.stride[i]
 			at[i] = 0
+			at[i-1]++
+		}
+	}
+}
+
+// gatherRow copies elements that stand stride elements apart.
+func gatherRow(dst, data []byte, size, stride int) {
+	step := stride * size
+	switch {
+	case stride == 1:
+		copy(dst, data)
+	case size == 4:
+		for i, at := 0, 0; i < len(dst); i, at = i+4, at+step {
+			binary.NativeEndian.PutUint32(dst[i:], binary.NativeEndian.Uint32(data[at:]))
+		}
+	case size == 2:
+		for i, at := 0, 0; i < len(dst); i, at = i+2, at+step {
+			binary.NativeEndian.PutUint16(dst[i:], binary.NativeEndian.Uint16(data[at:]))
+		}
+	default:
+		for i, at := 0, 0; i < len(dst); i, at = i+size, at+step {
+			copy(dst[i:i+size], data[at:])
 		}
 	}
 }
