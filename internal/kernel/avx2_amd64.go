@@ -10,35 +10,65 @@ package kernel
 //go:noescape
 func transpose8AVX2(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
 
-// tile1AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 1, j < 16.
+// tile1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile2AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 2, j < 16.
+// tile2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile3AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 3, j < 16.
+// tile3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile4AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 4, j < 16.
+// tile4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile5AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 5, j < 16.
+// tile5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile6AVX2 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 6, j < 16.
+// tile6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide6AVX2(n int, a *float32, stride int, b *float32, c *float32)
 
 // epilogueAVX2 stores act(src + bias)·scale + residual in dst for rows·cols elements; row strides are in
 // floats, and bias, scale or residual may be nil. act is an Activation.
@@ -93,3 +123,65 @@ func softmaxRowAVX2(n int, dst *float32, x *float32, scale float32)
 //
 //go:noescape
 func expAVX2(n int, dst *float32, x *float32)
+
+// widenBF16AVX2 widens the whole vectors among n bfloat16 values.
+//
+//go:noescape
+func widenBF16AVX2(n int, dst *float32, src *uint16)
+
+// widenF16AVX2 widens the whole vectors among n half-precision values.
+//
+//go:noescape
+func widenF16AVX2(n int, dst *float32, src *uint16)
+
+// roundBF16AVX2 rounds the whole vectors among n values to bfloat16, ties to even.
+//
+//go:noescape
+func roundBF16AVX2(n int, dst *uint16, src *float32)
+
+// largestAVX2 returns the bits of the largest magnitude among the whole vectors of n values;
+// NaN counts as larger than infinity.
+//
+//go:noescape
+func largestAVX2(n int, x *float32) uint32
+
+// quantizeAVX2 stores the integer nearest to x[i]·inverse, plus 128, for the whole vectors of n values.
+//
+//go:noescape
+func quantizeAVX2(n int, dst *uint8, x *float32, inverse float32)
+
+// dequantizeAVX2 replaces the integer c[i·32+j] by the float (c[i·32+j]-correction[j])·scale[j]·rowScale[i],
+// i < rows, j < 32. rows > 0.
+//
+//go:noescape
+func dequantizeAVX2(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
+
+// tileBytes1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileBytes2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileBytes3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileBytes4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileBytes5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileBytes6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes6AVX2(n int, a *float32, stride int, b *float32, c *float32)

@@ -4,75 +4,145 @@
 
 package kernel
 
-// tile1AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 1, j < 32.
+// tile1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile1AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile2AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 2, j < 32.
+// tile2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile2AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile3AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 3, j < 32.
+// tile3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile3AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile4AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 4, j < 32.
+// tile4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile4AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile5AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 5, j < 32.
+// tile5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile5AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile6AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 6, j < 32.
+// tile6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile6AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile7AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 7, j < 32.
+// tile7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile7AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile8AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 8, j < 32.
+// tile8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile8AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile9AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 9, j < 32.
+// tile9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile9AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile10AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 10, j < 32.
+// tile10AVX512 stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile10AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile11AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 11, j < 32.
+// tile11AVX512 stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile11AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile12AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 12, j < 32.
+// tile12AVX512 stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile12AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile13AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 13, j < 32.
+// tile13AVX512 stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile13AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
-// tile14AVX512 stores in c[i·32+j] the sum over k < n of a[k·stride+i]·b[k·32+j], i < 14, j < 32.
+// tile14AVX512 stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
 func tile14AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide1AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide2AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide3AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide4AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide5AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide6AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide7AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide8AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide9AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide10AVX512 stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide10AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide11AVX512 stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide11AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide12AVX512 stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide12AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide13AVX512 stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide13AVX512(n int, a *float32, stride int, b *float32, c *float32)
+
+// tileWide14AVX512 stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+//
+//go:noescape
+func tileWide14AVX512(n int, a *float32, stride int, b *float32, c *float32)
 
 // epilogueAVX512 stores act(src + bias)·scale + residual in dst for rows·cols elements; row strides are in
 // floats, and bias, scale or residual may be nil. act is an Activation.
@@ -142,3 +212,35 @@ func softmaxRowAVX512(n int, dst *float32, x *float32, scale float32)
 //
 //go:noescape
 func expAVX512(n int, dst *float32, x *float32)
+
+// widenBF16AVX512 widens the whole vectors among n bfloat16 values.
+//
+//go:noescape
+func widenBF16AVX512(n int, dst *float32, src *uint16)
+
+// widenF16AVX512 widens the whole vectors among n half-precision values.
+//
+//go:noescape
+func widenF16AVX512(n int, dst *float32, src *uint16)
+
+// roundBF16AVX512 rounds the whole vectors among n values to bfloat16, ties to even.
+//
+//go:noescape
+func roundBF16AVX512(n int, dst *uint16, src *float32)
+
+// largestAVX512 returns the bits of the largest magnitude among the whole vectors of n values;
+// NaN counts as larger than infinity.
+//
+//go:noescape
+func largestAVX512(n int, x *float32) uint32
+
+// quantizeAVX512 stores the integer nearest to x[i]·inverse, plus 128, for the whole vectors of n values.
+//
+//go:noescape
+func quantizeAVX512(n int, dst *uint8, x *float32, inverse float32)
+
+// dequantizeAVX512 replaces the integer c[i·32+j] by the float (c[i·32+j]-correction[j])·scale[j]·rowScale[i],
+// i < rows, j < 32. rows > 0.
+//
+//go:noescape
+func dequantizeAVX512(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)

@@ -90,14 +90,14 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 		inner.transpose(n, d, queries, panelWidth, a.query(b, head, q0), a.QRow)
 		for k := 0; k*step < seen; k++ {
 			j := k * step
-			inner.tile(min(step, seen-j), d, packed[k*d*stride:], stride, queries, scores[j*panelWidth:])
+			inner.tile[F32](min(step, seen-j), d, packed[k*d*stride:], stride, queries, scores[j*panelWidth:])
 		}
 		t.hide(scores[:seen*panelWidth], b, q0)
 		inner.softmaxColumns(seen, scores, scale, inverse)
 		tiles := (d + step - 1) / step
 		for k := range tiles {
 			from, to := k*d/tiles, (k+1)*d/tiles
-			inner.tile(to-from, seen, values[from:], d, scores, out[from*panelWidth:])
+			inner.tile[F32](to-from, seen, values[from:], d, scores, out[from*panelWidth:])
 		}
 		inner.epilogue(d, panelWidth, out, panelWidth, out, panelWidth, nil, inverse, nil, 0, None)
 		if d%8 == 0 {

@@ -3,8 +3,9 @@ package kernel
 import "math"
 
 // BF16ToF32 widens bfloat16 values; it is exact.
-func BF16ToF32(dst []float32, src []uint16) {
-	dst = dst[:len(src)]
+func BF16ToF32(dst []float32, src []uint16) { inner.widenBF16(dst[:len(src)], src) }
+
+func widenBF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
 		dst[i] = math.Float32frombits(uint32(v) << 16)
 	}
@@ -12,8 +13,9 @@ func BF16ToF32(dst []float32, src []uint16) {
 
 // F32ToBF16 rounds to bfloat16, to nearest with ties to even. NaN stays NaN,
 // made quiet.
-func F32ToBF16(dst []uint16, src []float32) {
-	dst = dst[:len(src)]
+func F32ToBF16(dst []uint16, src []float32) { inner.roundBF16(dst[:len(src)], src) }
+
+func roundBF16Generic(dst []uint16, src []float32) {
 	for i, v := range src {
 		dst[i] = roundBF16(v)
 	}
@@ -28,8 +30,9 @@ func roundBF16(v float32) uint16 {
 }
 
 // F16ToF32 widens IEEE half-precision values; it is exact.
-func F16ToF32(dst []float32, src []uint16) {
-	dst = dst[:len(src)]
+func F16ToF32(dst []float32, src []uint16) { inner.widenF16(dst[:len(src)], src) }
+
+func widenF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
 		dst[i] = widenF16(v)
 	}

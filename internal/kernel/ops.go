@@ -6,9 +6,13 @@ package kernel
 // lowest one is plain Go.
 type ops struct {
 	// tile stores in c[i·32+j], i < rows ≤ tileRows, j < 32, the sum over k < n
-	// of a[k·stride+i]·panel[k·32+j].
-	tile     func(rows, n int, a []float32, stride int, panel, c []float32)
-	tileRows int
+	// of the products of the words a[k·stride+i] and panel[k·32+j], for each
+	// Precision. Int8 gives integers. For BF16 a word of a is a pair of bfloat16
+	// values if bf16Pairs; if not, the pair is the float32 values a[2k·stride+i]
+	// and a[(2k+1)·stride+i].
+	tile      [3]tileFunc
+	tileRows  int
+	bf16Pairs bool
 
 	// epilogue stores act(src + bias)·scale + residual in dst for rows·cols
 	// elements of matrices whose rows are dstRow, srcRow and residualRow apart.
@@ -39,13 +43,23 @@ type ops struct {
 
 	// exp stores e^x in dst, which may be x.
 	exp func(dst, x []float32)
+
+	// The conversions and the parts of quantisation; see their generic twins.
+	widenBF16, widenF16 func(dst []float32, src []uint16)
+	roundBF16           func(dst []uint16, src []float32)
+	largest             func(x []float32) uint32
+	quantize            func(dst []byte, x []float32, inverse float32)
+	dequantize          func(c []float32, correction []int32, scale, rowScale []float32)
 }
+
+type tileFunc func(rows, n int, a []float32, stride int, panel, c []float32)
 
 // dotOutputs is the number of outputs that dot computes at a time.
 const dotOutputs = 4
 
 var genericOps = ops{
-	tile: tileGeneric, tileRows: 8,
+	tile:      [3]tileFunc{tileGeneric, tileBF16Generic, tileInt8Generic},
+	tileRows:  8,
 	epilogue:  epilogueGeneric,
 	transpose: transposeGeneric,
 	dot:       dotGeneric,
@@ -55,6 +69,12 @@ var genericOps = ops{
 	softmaxColumns: softmaxColumnsGeneric,
 	softmax:        softmaxGeneric,
 	exp:            expGeneric,
+
+	widenBF16: widenBF16Generic, widenF16: widenF16Generic,
+	roundBF16:  roundBF16Generic,
+	largest:    largestGeneric,
+	quantize:   quantizeGeneric,
+	dequantize: dequantizeGeneric,
 }
 
 // opsOf are the inner loops of every level that this platform has.

@@ -10,6 +10,12 @@ func availableLevels() []level {
 	have = append(have, levelAVX2)
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
 		have = append(have, levelAVX512)
+		if cpu.X86.HasAVX512VNNI {
+			have = append(have, levelAVX512VNNI)
+			if cpu.X86.HasAVX512BF16 {
+				have = append(have, levelAVX512BF16)
+			}
+		}
 	}
 	return have
 }
@@ -23,7 +29,7 @@ func levelOps() map[level]*ops {
 	}
 	add(levelGeneric)
 
-	o.tile, o.tileRows = tileAVX2, 6
+	o.tile, o.tileRows = tilesAVX2, 6
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -51,6 +57,52 @@ func levelOps() map[level]*ops {
 			softmaxRowAVX2(n, &dst[0], &x[0], scale)
 		}
 	}
+	o.widenBF16 = func(dst []float32, src []uint16) {
+		n := len(src) &^ (8 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			widenBF16AVX2(n, &dst[0], &src[0])
+		}
+		widenBF16Generic(dst[n:], src[n:])
+	}
+	o.widenF16 = func(dst []float32, src []uint16) {
+		n := len(src) &^ (8 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			widenF16AVX2(n, &dst[0], &src[0])
+		}
+		widenF16Generic(dst[n:], src[n:])
+	}
+	o.roundBF16 = func(dst []uint16, src []float32) {
+		n := len(src) &^ (8 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			roundBF16AVX2(n, &dst[0], &src[0])
+		}
+		roundBF16Generic(dst[n:], src[n:])
+	}
+	o.largest = func(x []float32) uint32 {
+		n := len(x) &^ (8 - 1)
+		top := largestGeneric(x[n:])
+		if n > 0 {
+			top = max(top, largestAVX2(n, &x[0]))
+		}
+		return top
+	}
+	o.quantize = func(dst []byte, x []float32, inverse float32) {
+		n := len(x) &^ (8 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			quantizeAVX2(n, &dst[0], &x[0], inverse)
+		}
+		quantizeGeneric(dst[n:], x[n:], inverse)
+	}
+	o.dequantize = func(c []float32, correction []int32, scale, rowScale []float32) {
+		if rows := len(rowScale); rows > 0 {
+			_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
+			dequantizeAVX2(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
+		}
+	}
 	o.exp = func(dst, x []float32) {
 		if n := len(x); n > 0 {
 			_ = dst[n-1]
@@ -60,7 +112,7 @@ func levelOps() map[level]*ops {
 	add(levelAVX2)
 	add(levelAVXVNNI)
 
-	o.tile, o.tileRows = tileAVX512, 14
+	o.tile, o.tileRows = tilesAVX512, 14
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -87,6 +139,52 @@ func levelOps() map[level]*ops {
 			softmaxRowAVX512(n, &dst[0], &x[0], scale)
 		}
 	}
+	o.widenBF16 = func(dst []float32, src []uint16) {
+		n := len(src) &^ (16 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			widenBF16AVX512(n, &dst[0], &src[0])
+		}
+		widenBF16Generic(dst[n:], src[n:])
+	}
+	o.widenF16 = func(dst []float32, src []uint16) {
+		n := len(src) &^ (16 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			widenF16AVX512(n, &dst[0], &src[0])
+		}
+		widenF16Generic(dst[n:], src[n:])
+	}
+	o.roundBF16 = func(dst []uint16, src []float32) {
+		n := len(src) &^ (16 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			roundBF16AVX512(n, &dst[0], &src[0])
+		}
+		roundBF16Generic(dst[n:], src[n:])
+	}
+	o.largest = func(x []float32) uint32 {
+		n := len(x) &^ (16 - 1)
+		top := largestGeneric(x[n:])
+		if n > 0 {
+			top = max(top, largestAVX512(n, &x[0]))
+		}
+		return top
+	}
+	o.quantize = func(dst []byte, x []float32, inverse float32) {
+		n := len(x) &^ (16 - 1)
+		if n > 0 {
+			_ = dst[n-1]
+			quantizeAVX512(n, &dst[0], &x[0], inverse)
+		}
+		quantizeGeneric(dst[n:], x[n:], inverse)
+	}
+	o.dequantize = func(c []float32, correction []int32, scale, rowScale []float32) {
+		if rows := len(rowScale); rows > 0 {
+			_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
+			dequantizeAVX512(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
+		}
+	}
 	o.exp = func(dst, x []float32) {
 		if n := len(x); n > 0 {
 			_ = dst[n-1]
@@ -94,7 +192,9 @@ func levelOps() map[level]*ops {
 		}
 	}
 	add(levelAVX512)
+	o.tile[Int8] = int8AVX512VNNI
 	add(levelAVX512VNNI)
+	o.tile[BF16], o.bf16Pairs = pairsAVX512BF16, true
 	add(levelAVX512BF16)
 	return table
 }
@@ -133,33 +233,66 @@ func checkNorm(dst, x, gamma, beta []float32) {
 	}
 }
 
-var tilesAVX512 = [...]func(n int, a *float32, stride int, b, c *float32){
-	1: tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512, tile7AVX512,
-	tile8AVX512, tile9AVX512, tile10AVX512, tile11AVX512, tile12AVX512, tile13AVX512, tile14AVX512,
-}
+// asmTile is a tile of one number of rows in assembly.
+type asmTile func(n int, a *float32, stride int, b *float32, c *float32)
 
-func tileAVX512(rows, n int, a []float32, stride int, panel, c []float32) {
-	if n == 0 {
-		clear(c[:rows*panelWidth])
-		return
+// tilesOf makes a tileFunc of the tiles for 1, 2, … rows, each of width columns.
+// halves is the number of words of a that one word of the panel meets.
+func tilesOf(tiles []asmTile, width, halves int) tileFunc {
+	return func(rows, n int, a []float32, stride int, panel, c []float32) {
+		if n == 0 {
+			clear(c[:rows*panelWidth])
+			return
+		}
+		_, _, _ = a[(halves*n-1)*stride+rows-1], panel[n*panelWidth-1], c[rows*panelWidth-1]
+		for j := 0; j < panelWidth; j += width {
+			tiles[rows](n, &a[0], stride, &panel[j], &c[j])
+		}
 	}
-	_, _, _ = a[(n-1)*stride+rows-1], panel[n*panelWidth-1], c[rows*panelWidth-1]
-	tilesAVX512[rows](n, &a[0], stride, &panel[0], &c[0])
 }
 
-var tilesAVX2 = [...]func(n int, a *float32, stride int, b, c *float32){
-	1: tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2,
-}
-
-// tileAVX2 computes the two halves of a tile one after the other.
-func tileAVX2(rows, n int, a []float32, stride int, panel, c []float32) {
-	if n == 0 {
-		clear(c[:rows*panelWidth])
-		return
+var (
+	tilesAVX2 = [3]tileFunc{
+		tilesOf([]asmTile{
+			nil, tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2,
+		}, 16, 1),
+		tilesOf([]asmTile{
+			nil, tileWide1AVX2, tileWide2AVX2, tileWide3AVX2, tileWide4AVX2, tileWide5AVX2, tileWide6AVX2,
+		}, 16, 2),
+		tilesOf([]asmTile{
+			nil, tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2, tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
+		}, 16, 1),
 	}
-	_, _, _ = a[(n-1)*stride+rows-1], panel[n*panelWidth-1], c[rows*panelWidth-1]
-	tilesAVX2[rows](n, &a[0], stride, &panel[0], &c[0])
-	tilesAVX2[rows](n, &a[0], stride, &panel[panelWidth/2], &c[panelWidth/2])
+	tilesAVX512 = [3]tileFunc{
+		tilesOf([]asmTile{
+			nil, tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512,
+			tile7AVX512, tile8AVX512, tile9AVX512, tile10AVX512, tile11AVX512, tile12AVX512,
+			tile13AVX512, tile14AVX512,
+		}, 32, 1),
+		tilesOf([]asmTile{
+			nil, tileWide1AVX512, tileWide2AVX512, tileWide3AVX512, tileWide4AVX512, tileWide5AVX512, tileWide6AVX512,
+			tileWide7AVX512, tileWide8AVX512, tileWide9AVX512, tileWide10AVX512, tileWide11AVX512, tileWide12AVX512,
+			tileWide13AVX512, tileWide14AVX512,
+		}, 32, 2),
+		int8ByAVX2,
+	}
+	int8AVX512VNNI = tilesOf([]asmTile{
+		nil, tileBytes1AVX512VNNI, tileBytes2AVX512VNNI, tileBytes3AVX512VNNI, tileBytes4AVX512VNNI, tileBytes5AVX512VNNI, tileBytes6AVX512VNNI,
+		tileBytes7AVX512VNNI, tileBytes8AVX512VNNI, tileBytes9AVX512VNNI, tileBytes10AVX512VNNI, tileBytes11AVX512VNNI, tileBytes12AVX512VNNI,
+		tileBytes13AVX512VNNI, tileBytes14AVX512VNNI,
+	}, 32, 1)
+	pairsAVX512BF16 = tilesOf([]asmTile{
+		nil, tilePairs1AVX512BF16, tilePairs2AVX512BF16, tilePairs3AVX512BF16, tilePairs4AVX512BF16, tilePairs5AVX512BF16, tilePairs6AVX512BF16,
+		tilePairs7AVX512BF16, tilePairs8AVX512BF16, tilePairs9AVX512BF16, tilePairs10AVX512BF16, tilePairs11AVX512BF16, tilePairs12AVX512BF16,
+		tilePairs13AVX512BF16, tilePairs14AVX512BF16,
+	}, 32, 1)
+)
+
+// int8ByAVX2 does a taller tile of AVX-512 in parts.
+func int8ByAVX2(rows, n int, a []float32, stride int, panel, c []float32) {
+	for i := 0; i < rows; i += 6 {
+		tilesAVX2[Int8](min(6, rows-i), n, a[min(i, len(a)):], stride, panel, c[i*panelWidth:])
+	}
 }
 
 // transposeAVX2 moves blocks of 8×8 and leaves the last n mod 8 columns to Go.

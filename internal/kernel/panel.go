@@ -1,10 +1,68 @@
 package kernel
 
-// A panel holds panelWidth neighbouring outputs of a weight, input by input:
-// panel[k][j] is the weight from input k to output o0+j, zero beyond the last
-// output. All the panels of a weight lie one after another, so that the product
-// reads memory in one direction only.
+import (
+	"fmt"
+	"math"
+)
+
+// panelWidth is the number of neighbouring outputs in a panel.
 const panelWidth = 32
+
+// Panels is a packed weight. It may be stored, and mapped as it is; the layout
+// is the same for every instruction set.
+//
+// A panel holds the weights of 32 neighbouring outputs step by step: words[k][j]
+// is the word of output o0+j at step k, zero beyond the last output. A word is 4
+// bytes: the float32 weight of one input, two bfloat16 weights of neighbouring
+// inputs, or four int8 ones, the first in the low bits. All the panels lie one
+// after another, so that a product reads memory in one direction only.
+type Panels struct {
+	Precision Precision
+	Out, In   int
+
+	// Words are the panels, [⌈Out/32⌉, ⌈In/perWord⌉, 32]; float32 stands for any
+	// word of 4 bytes.
+	Words []float32
+
+	// For Int8, the scale of each output and 128 times the sum of its quantised
+	// weights, [⌈Out/32⌉·32] each: activations are multiplied as unsigned bytes
+	// with 128 added.
+	Scale      []float32
+	Correction []int32
+}
+
+// count is the number of panels, steps the number of words of an output.
+func (w *Panels) count() int { return (w.Out + panelWidth - 1) / panelWidth }
+func (w *Panels) steps() int {
+	n := w.Precision.perWord()
+	return (w.In + n - 1) / n
+}
+
+// NewMatrixPanels wraps a weight that is packed already, without copying it.
+func NewMatrixPanels(w Panels) (*Matrix, error) {
+	if w.Out < 0 || w.In < 0 || w.Precision > Int8 {
+		return nil, fmt.Errorf("kernel: panels of %d outputs, %d inputs, precision %d", w.Out, w.In, w.Precision)
+	}
+	if got, want := len(w.Words), w.count()*w.steps()*panelWidth; got != want {
+		return nil, fmt.Errorf("kernel: %v panels of %d outputs and %d inputs: have %d words, want %d", w.Precision, w.Out, w.In, got, want)
+	}
+	if w.Precision == Int8 {
+		if want := w.count() * panelWidth; len(w.Scale) != want || len(w.Correction) != want {
+			return nil, fmt.Errorf("kernel: int8 panels of %d outputs: have %d scales and %d corrections, want %d",
+				w.Out, len(w.Scale), len(w.Correction), want)
+		}
+	}
+	m := &Matrix{out: w.Out, in: w.In, precision: w.Precision}
+	m.panels.Store(&w)
+	return m, nil
+}
+
+// Panels packs the weight if it is not packed and returns the panels, which must
+// not be changed.
+func (m *Matrix) Panels(p *Pool) *Panels {
+	m.Pack(p)
+	return m.panels.Load()
+}
 
 // Pack makes the panels, whatever the number of rows to come, unless they exist
 // already. It is Prepare for many rows, spread over a pool.
@@ -17,34 +75,89 @@ func (m *Matrix) Pack(p *Pool) {
 	if m.panels.Load() != nil {
 		return
 	}
-	n := (m.out + panelWidth - 1) / panelWidth
-	panels := make([]float32, n*panelWidth*m.in)
+	w := &Panels{Precision: m.precision, Out: m.out, In: m.in}
+	w.Words = make([]float32, w.count()*w.steps()*panelWidth)
+	if m.precision == Int8 {
+		w.Scale = make([]float32, w.count()*panelWidth)
+		w.Correction = make([]int32, w.count()*panelWidth)
+	}
 	f := p.frame()
-	f.pack = packTask{panels, *m.data.Load(), m.out, m.in, m.order}
-	p.Run(n, &f.pack)
+	f.pack = packTask{w, *m.source.Load(), m.order, f}
+	p.Run(w.count(), &f.pack)
 	p.release(f)
-	m.panels.Store(&panels)
-	m.data.Store(nil)
+	m.panels.Store(w)
+	m.source.Store(nil)
 }
 
+// packTask makes one panel at a time.
 type packTask struct {
-	panels, data []float32
-	out, in      int
-	order        Order
+	w     *Panels
+	from  source
+	order Order
+	frame *frame
 }
 
-func (t *packTask) Do(_, i int) {
-	packPanel(t.panels[i*panelWidth*t.in:][:panelWidth*t.in], t.data, t.out, t.in, i*panelWidth, t.order)
+func (t *packTask) Do(worker, i int) {
+	w := t.w
+	in, steps := w.In, w.steps()
+	o0 := i * panelWidth
+	width := min(panelWidth, w.Out-o0)
+	panel := w.Words[o0*steps:][:panelWidth*steps]
+	if w.Precision == F32 {
+		t.packFloat(panel, o0, width)
+		return
+	}
+	// Scratch: the outputs as rows of float32, and as rows of words.
+	s := t.frame.scratch(worker, panelWidth*(in+steps))
+	rows, words := s[:panelWidth*in], s[panelWidth*in:]
+	t.widen(rows, o0, width)
+	for j := range width {
+		line, row := words[j*steps:][:steps], rows[j*in:][:in]
+		if w.Precision == BF16 {
+			wordsBF16(line, row)
+			continue
+		}
+		w.Scale[o0+j] = wordsInt8(line, row)
+		sum := 0
+		bytes := bytesOf(line)
+		for k, b := range bytes[:in] { // weights are signed: without the 128 that was added
+			bytes[k] = b ^ 0x80
+			sum += int(b) - 128
+		}
+		w.Correction[o0+j] = int32(128 * sum)
+	}
+	inner.transpose(width, steps, panel, panelWidth, words, steps)
 }
 
-// packPanel fills the panel of outputs o0, o0+1, ….
-func packPanel(panel, w []float32, out, in, o0 int, order Order) {
-	width := min(panelWidth, out-o0)
-	if order == InOut {
-		for k := range in {
-			copy(panel[k*panelWidth:][:panelWidth], w[k*out+o0:][:width])
+func (t *packTask) packFloat(panel []float32, o0, width int) {
+	out, in := t.w.Out, t.w.In
+	if t.order == OutIn {
+		inner.transpose(width, in, panel, panelWidth, t.from.wide[o0*in:], in)
+		return
+	}
+	for k := range in {
+		copy(panel[k*panelWidth:][:panelWidth], t.from.wide[k*out+o0:][:width])
+	}
+}
+
+// widen stores outputs o0, …, o0+width-1 as rows of float32.
+func (t *packTask) widen(rows []float32, o0, width int) {
+	out, in := t.w.Out, t.w.In
+	if t.order == OutIn {
+		if t.from.narrow != nil {
+			inner.widenBF16(rows[:width*in], t.from.narrow[o0*in:][:width*in])
+		} else {
+			copy(rows[:width*in], t.from.wide[o0*in:])
 		}
 		return
 	}
-	inner.transpose(width, in, panel, panelWidth, w[o0*in:], in)
+	for k := range in {
+		for j := range width {
+			if t.from.narrow != nil {
+				rows[j*in+k] = math.Float32frombits(uint32(t.from.narrow[k*out+o0+j]) << 16)
+			} else {
+				rows[j*in+k] = t.from.wide[k*out+o0+j]
+			}
+		}
+	}
 }

@@ -15,26 +15,46 @@ import (
 )
 
 func main() {
-	name := flag.String("isa", "", "instruction set: avx2 or avx512")
+	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni or avx512bf16")
 	flag.Parse()
 	build.ConstraintExpr("amd64")
+	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3}
+	avx512 := isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6}
 	switch *name {
 	case "avx2":
 		packKernel()
-		kernels(isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3})
+		kernels(avx2)
+		for rows := 1; rows <= avx2.tileRows; rows++ {
+			int8WideKernel(avx2, rows)
+		}
 	case "avx512":
-		kernels(isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6})
+		kernels(avx512)
+	case "avx512vnni":
+		avx512.name = "AVX512VNNI"
+		tiles(avx512, int8Tile)
+	case "avx512bf16":
+		avx512.name = "AVX512BF16"
+		tiles(avx512, bf16PairsTile)
 	default:
 		log.Fatalf("unknown instruction set %q", *name)
 	}
 	build.Generate()
+	if err := encodeStandIns(flag.Lookup("out").Value.String()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// tiles emits the tiles of every number of rows.
+func tiles(v isa, kind tileKind) {
+	for rows := 1; rows <= v.tileRows; rows++ {
+		tileKernel(v, kind, rows)
+	}
 }
 
 // kernels emits everything that exists for every vector width.
 func kernels(v isa) {
-	for rows := 1; rows <= v.tileRows; rows++ {
-		tileKernel(v, rows)
-	}
+	tiles(v, float32Tile)
+	tiles(v, bf16WideTile)
 	epilogueKernel(v)
 	for rows := 1; rows <= v.dotRows; rows++ {
 		dotKernel(v, rows)
@@ -45,4 +65,5 @@ func kernels(v isa) {
 	softmaxColumnsKernel(v)
 	softmaxRowKernel(v)
 	expKernel(v)
+	convertKernels(v)
 }

@@ -1,0 +1,202 @@
+package kernel
+
+// Epilogue is what happens to a product before it is stored, in this order.
+type Epilogue struct {
+	Bias     []float32  // [out], added; or nil
+	Act      Activation // applied to the sum
+	Scale    []float32  // [out], multiplied after Act; or nil. The γ of a layer scale
+	Residual []float32  // [rows, out], added last; or nil. It may be dst itself
+}
+
+// Linear computes dst[rows, out] = act(x[rows, in]·Wᵀ + bias)·scale + residual.
+// dst must not overlap x.
+func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
+	dst, x = dst[:rows*m.out], x[:rows*m.in]
+	e.check(rows, m.out)
+	m.prepare(p, rows)
+	f := p.frame()
+	t := &f.linear
+	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth}
+	if t.panels = m.panels.Load(); t.panels != nil {
+		t.packRows(p)
+	} else {
+		t.data = m.source.Load().wide
+		if m.order == InOut {
+			t.width = stripWidth
+		}
+	}
+	p.Run((m.out+t.width-1)/t.width, t)
+	p.release(f)
+}
+
+func (e *Epilogue) check(rows, out int) {
+	if e.Bias != nil {
+		e.Bias = e.Bias[:out]
+	}
+	if e.Scale != nil {
+		e.Scale = e.Scale[:out]
+	}
+	if e.Residual != nil {
+		e.Residual = e.Residual[:rows*out]
+	}
+}
+
+// apply stores the results of rows [r0, r0+rows) and columns [o0, o1) in dst
+// [·, out], from sums [rows, sumsRow].
+func (e *Epilogue) apply(dst []float32, out, r0, rows, o0, o1 int, sums []float32, sumsRow int) {
+	var bias, scale, residual []float32
+	if e.Bias != nil {
+		bias = e.Bias[o0:o1]
+	}
+	if e.Scale != nil {
+		scale = e.Scale[o0:o1]
+	}
+	if e.Residual != nil {
+		residual = e.Residual[r0*out+o0:]
+	}
+	inner.epilogue(rows, o1-o0, dst[r0*out+o0:], out, sums, sumsRow, bias, scale, residual, out, e.Act)
+}
+
+// stripWidth is how many outputs of an [in, out] weight a piece of work
+// computes: wide enough to read memory in long stretches, narrow enough for the
+// sums of a few rows to stay in the first-level cache.
+const stripWidth = 512
+
+// linearTask computes width columns of the result at a time.
+type linearTask struct {
+	m      *Matrix
+	frame  *frame
+	dst, x []float32
+	rows   int
+	e      Epilogue
+	width  int
+	panels *Panels   // or else
+	data   []float32 // the row-major weight
+
+	rowBlocks // of panels
+}
+
+// rowBlocks are the rows of x as tiles read them: cut into blocks as equal as
+// possible, each block transposed, words[k·stride+i].
+type rowBlocks struct {
+	words    []float32 // [blocks, steps, stride]
+	blocks   int
+	steps    int // words in a row
+	stride   int
+	rowScale []float32 // [rows], of Int8
+}
+
+func (t *linearTask) Do(worker, i int) {
+	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
+	if t.panels != nil {
+		t.panel(worker, o0, o1)
+		return
+	}
+	sums := t.frame.scratch(worker, t.rows*t.width)
+	if t.m.order == OutIn {
+		t.dots(sums, o0, o1)
+	} else {
+		inner.axpy(t.rows, t.m.in, o1-o0, t.x, t.m.in, t.data[o0:], t.m.out, sums, t.width, false)
+	}
+	t.e.apply(t.dst, t.m.out, 0, t.rows, o0, o1, sums, t.width)
+}
+
+// panel computes columns [o0, o1) from their panel.
+func (t *linearTask) panel(worker, o0, o1 int) {
+	w := t.panels
+	steps := w.steps()
+	panel := w.Words[o0*steps:][:panelWidth*steps]
+	sums := t.frame.scratch(worker, inner.tileRows*panelWidth)
+	tile := inner.tile[w.Precision]
+	for b := range t.blocks {
+		r0, r1 := t.block(b)
+		tile(r1-r0, steps, t.words[b*t.steps*t.stride:], t.stride, panel, sums)
+		if w.Precision == Int8 {
+			inner.dequantize(sums, w.Correction[o0:], w.Scale[o0:], t.rowScale[r0:r1])
+		}
+		t.e.apply(t.dst, t.m.out, r0, r1-r0, o0, o1, sums, panelWidth)
+	}
+}
+
+// block returns the rows of block b.
+func (t *linearTask) block(b int) (r0, r1 int) {
+	return b * t.rows / t.blocks, (b + 1) * t.rows / t.blocks
+}
+
+// packRows makes the row blocks from x.
+func (t *linearTask) packRows(p *Pool) {
+	t.blocks = (t.rows + inner.tileRows - 1) / inner.tileRows
+	t.steps, t.stride = t.panels.steps(), 1
+	wide := t.panels.Precision == BF16 && !inner.bf16Pairs // float32 activations
+	if wide {
+		t.steps *= 2
+	}
+	if t.rows == 1 && t.steps == t.m.in { // one row is its own transpose
+		t.words = t.x
+		return
+	}
+	if t.rows > 1 {
+		t.stride = (min(t.rows, inner.tileRows) + 7) &^ 7
+	}
+	n := t.blocks * t.steps * t.stride
+	s := t.frame.common(n + t.rows)
+	t.words, t.rowScale = s[:n], s[n:]
+	f := &t.frame.packRows
+	*f = packRowsTask{t: t, convert: t.panels.Precision}
+	if wide {
+		f.convert = F32
+	}
+	p.Run(t.blocks, f)
+}
+
+// packRowsTask converts and transposes one block of rows.
+type packRowsTask struct {
+	t       *linearTask
+	convert Precision
+}
+
+func (p *packRowsTask) Do(worker, b int) {
+	t := p.t
+	in := t.m.in
+	r0, r1 := t.block(b)
+	words := t.words[b*t.steps*t.stride:][:t.steps*t.stride]
+	if p.convert == F32 {
+		inner.transpose(r1-r0, in, words, t.stride, t.x[r0*in:], in)
+		clear(words[in*t.stride:])
+		return
+	}
+	lines := words
+	if t.stride > 1 {
+		lines = t.frame.scratch(worker, (r1-r0)*t.steps)
+	}
+	for r := r0; r < r1; r++ {
+		line, x := lines[(r-r0)*t.steps:][:t.steps], t.x[r*in:][:in]
+		if p.convert == BF16 {
+			wordsBF16(line, x)
+		} else {
+			t.rowScale[r] = wordsInt8(line, x)
+		}
+	}
+	if t.stride > 1 {
+		inner.transpose(r1-r0, t.steps, words, t.stride, lines, t.steps)
+	}
+}
+
+// dots computes columns [o0, o1) from an [out, in] weight, some at a time. If
+// the last ones are too few, they are computed together with some before them,
+// and where there are none before them, one by one.
+func (t *linearTask) dots(sums []float32, o0, o1 int) {
+	in := t.m.in
+	if o1-o0 < dotOutputs {
+		for r := range t.rows {
+			for o := o0; o < o1; o++ {
+				sums[r*panelWidth+o-o0] = float32(dot64(t.x[r*in:][:in], t.data[o*in:]))
+			}
+		}
+		return
+	}
+	for o := o0; o < o1; o += dotOutputs {
+		o = min(o, o1-dotOutputs)
+		inner.dot(t.rows, in, t.x, in, t.data[o*in:], in, sums[o-o0:])
+	}
+}
