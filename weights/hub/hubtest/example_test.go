@@ -25,9 +25,9 @@ func ExampleHub() {
 			return
 		}
 		resp.Body.Close()
-		fmt.Println(resp.StatusCode, "ETag:", resp.Header.Get("ETag"))
+		fmt.Printf("%d %q\n", resp.StatusCode, resp.Header.Get("ETag"))
 	}
 	// Output:
-	// 503 ETag:
-	// 200 ETag: "9e26dfeeb6e641a33dae4961196235bdb965b21b"
+	// 503 ""
+	// 200 "\"9e26dfeeb6e641a33dae4961196235bdb965b21b\""
 }
