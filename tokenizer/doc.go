@@ -10,19 +10,23 @@
 //
 // # Cleaning
 //
-// A text passes through what ftfy 6.3.1 does by default (entities,
-// C1 controls, ligatures, character width, quotes, line breaks,
+// A text passes through all that ftfy 6.3.1 does by default (entities, repair
+// of mojibake, C1 controls, ligatures, character width, quotes, line breaks,
 // terminal escapes, control characters, form NFC), then twice through HTML
 // unescaping; its white space is unified; and it is lower-cased (see [Clean]).
+// Nothing of ftfy is left out but its joining of surrogates, which cannot occur
+// in a Go string: a byte that is not UTF-8 counts as U+FFFD.
+//
 // Unicode versions differ between the parts of the reference: \p{L} and \p{N}
 // follow the regex module, lower-casing and NFC follow Python 3.11, so each has
 // its own generated tables, and Go's own Unicode tables are not used.
 //
-// Two limits keep hostile texts from taking quadratic time. ftfy's steps are
-// repeated until they change nothing, but 100 times at most, and entities
-// nested more than 20 deep are resolved at once. Python itself raises an error
-// for a numeric character reference of more than 4,300 digits, which here is
-// U+FFFD like any other number beyond Unicode.
+// Limits keep hostile texts from taking quadratic time. ftfy's steps are
+// repeated until they change nothing, but 100 times at most; entities nested
+// more than 20 deep are resolved at once; mojibake within mojibake is repaired
+// 20 deep. Python itself raises an error for a numeric character reference of
+// more than 4,300 digits, which here is U+FFFD like any other number beyond
+// Unicode.
 //
 // # Safety
 //
