@@ -119,7 +119,7 @@ func (m *Model) captionOptions(opts []CaptionOption) (generate.Options, error) {
 // captionBatch encodes a batch of images and searches their captions together.
 func (m *Model) captionBatch(ctx context.Context, pixels [][]float32, rows int, o generate.Options) ([][]Caption, error) {
 	var found [][]generate.Caption
-	err := m.file.Guard(func() error {
+	err := m.guard(func() error {
 		images, err := m.run.EncodeImages(ctx, pixels, true)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ func (m *Model) EncodeImages(ctx context.Context, images []*Image, opts ...Encod
 func (m *Model) EncodePixels(ctx context.Context, pixels [][]float32, opts ...EncodeOption) ([][]float32, error) {
 	o := encodeOpts(opts)
 	var list [][]float32
-	err := m.file.Guard(func() error {
+	err := m.guard(func() error {
 		images, err := m.run.EncodeImages(ctx, pixels, false)
 		for _, img := range images {
 			list = append(list, pick(o, img.Latent, img.Features))
@@ -52,7 +52,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts []string, opts ...EncodeO
 		ids = append(ids, m.tok.EncodeFixed(text, m.cfg.Text.ContextLength))
 	}
 	var list [][]float32
-	err := m.file.Guard(func() error {
+	err := m.guard(func() error {
 		latents, features, err := m.run.EncodeTexts(ctx, ids)
 		for i := range latents {
 			list = append(list, pick(o, latents[i], features[i]))
@@ -116,7 +116,7 @@ func (m *Model) Score(ctx context.Context, img *Image, texts []string, opts ...S
 		return nil, err
 	}
 	var scores []Score
-	err = m.file.Guard(func() error {
+	err = m.guard(func() error {
 		images, err := m.run.EncodeImages(ctx, pixels, true)
 		if err != nil {
 			return err

@@ -4,38 +4,85 @@ import (
 	"fmt"
 
 	"github.com/seed-e0874532/coca/internal/infer"
+	"github.com/seed-e0874532/coca/internal/kernel"
 	"github.com/seed-e0874532/coca/model"
-	"github.com/seed-e0874532/coca/preprocess"
-	"github.com/seed-e0874532/coca/tokenizer"
+	"github.com/seed-e0874532/coca/nn"
+	"github.com/seed-e0874532/coca/nn/exec"
+	"github.com/seed-e0874532/coca/nn/op"
 	"github.com/seed-e0874532/coca/weights"
 )
 
 // Version is the semantic version of this module.
 const Version = "0.1.0"
 
-// Profiles are the releases of OpenCLIP whose behaviour is reproduced.
-const Profiles = "open_clip 3.3.0 with transformers 4.55.4 (3.3), open_clip main with transformers 5 (main); Pillow 13.0.0"
+// Profiles are the releases of other software whose behaviour is reproduced.
+const Profiles = "3.3 (open_clip 3.3.0, transformers 4.55.4), main (open_clip 4.2.0.dev0, transformers 5), Pillow 13.0.0"
 
-// Name is the name under which the model was loaded.
-func (m *Model) Name() string { return m.name }
+// Tensors describes the weights as they are stored, nil if they did not come from a file.
+func (m *Model) Tensors() []weights.Info {
+	if m.file == nil {
+		return nil
+	}
+	return m.file.Tensors()
+}
 
-// Config is the model's architecture.
-func (m *Model) Config() model.Config { return m.cfg }
+// InstructionSet is the one that kernels use on this machine; an error if
+// COCA_ISA asks for one that it lacks.
+func InstructionSet() (string, error) { return kernel.ISA(), kernel.CheckISA() }
 
-// About is what the model folder says about itself, "" if nothing.
-func (m *Model) About() string { return m.about }
+// Cost is what computations take at least.
+type Cost = op.Cost
 
-// Tensors describes the weights as they are stored.
-func (m *Model) Tensors() []weights.Info { return m.file.Tensors() }
+// Costs are the costs of a model's programs.
+type Costs struct {
+	Image Cost // encoding one image
+	Text  Cost // encoding one text of full length
+	Step  Cost // one token of one row, the caches being full
+}
 
-// Tokenizer is the model's tokenizer; an error if it has none that can be used.
-func (m *Model) Tokenizer() (*tokenizer.Tokenizer, error) { return m.tok, m.tokErr }
+// CostsOf counts operations and bytes of an architecture.
+func CostsOf(cfg model.Config) (c Costs, err error) {
+	core, err := model.New(cfg, zeros(model.Tensors(cfg)))
+	if err != nil {
+		return c, err
+	}
+	dev, err := exec.NewCPU(1, exec.FP32)
+	if err != nil {
+		return c, err
+	}
+	r := infer.New(core, dev)
+	defer r.Close()
+	c.Image, c.Text, c.Step, err = r.Costs()
+	return c, err
+}
 
-// Preprocessing says how images are prepared.
-func (m *Model) Preprocessing() preprocess.Config { return m.pre }
+// zeros hands out weights of zeros, of which no page is ever touched.
+type zeros []nn.Info
 
-// Preprocess makes an image into what the model sees: [3, H, W], normalised.
-func (m *Model) Preprocess(img *Image) ([]float32, error) { return m.pre.Apply(img) }
+func (z zeros) Names() (names []string) {
+	for _, t := range z {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func (z zeros) Shape(name string) ([]int, bool) {
+	for _, t := range z {
+		if t.Name == name {
+			return t.Shape, true
+		}
+	}
+	return nil, false
+}
+
+func (z zeros) Float32(name string) ([]float32, error) {
+	shape, _ := z.Shape(name)
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return make([]float32, n), nil
+}
 
 // Runtime gives access to the compiled programs, for the tools of this module.
 func (m *Model) Runtime() *infer.Runtime { return m.run }
@@ -43,11 +90,30 @@ func (m *Model) Runtime() *infer.Runtime { return m.run }
 // Device names what the model runs on.
 func (m *Model) Device() string { return m.run.Device().Name() }
 
+// Parameters is the number of parameters.
+func (m *Model) Parameters() (n int) {
+	for _, t := range m.run.Model.Tensors() {
+		size := 1
+		for _, d := range t.Shape {
+			size *= d
+		}
+		n += size
+	}
+	return n
+}
+
 // String names the model and its size.
 func (m *Model) String() string {
-	n := 0
-	for _, t := range m.file.Tensors() {
-		n += t.Elems()
+	return fmt.Sprintf("%s: %d parameters on %s", m.name, m.Parameters(), m.Device())
+}
+
+// Graph builds the whole model's expression graph for one image and one text,
+// on weights of zeros: to look at, not to run.
+func (s *Spec) Graph() (*model.Graph, error) {
+	core, err := model.New(s.cfg, zeros(model.Tensors(s.cfg)))
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("%s: %d parameters on %s", m.name, n, m.Device())
+	length := s.cfg.Text.ContextLength
+	return core.Graph(1, length, length-1)
 }

@@ -10,21 +10,14 @@ import (
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/nn"
 	"github.com/seed-e0874532/coca/nn/exec"
-	"github.com/seed-e0874532/coca/preprocess"
-	"github.com/seed-e0874532/coca/tokenizer"
 	"github.com/seed-e0874532/coca/weights"
 )
 
 // Model is a loaded CoCa with its tokenizer and its preprocessing.
 type Model struct {
-	name   string
-	cfg    model.Config
-	pre    preprocess.Config
-	tok    *tokenizer.Tokenizer
-	tokErr error // why there is none
-	run    *infer.Runtime
-	file   *weights.File
-	about  string
+	*Spec
+	run  *infer.Runtime
+	file *weights.File
 }
 
 // Option changes how a model is loaded.
@@ -34,8 +27,17 @@ type options struct {
 	pretrained string
 	arch       string
 	threads    int
+	precision  Precision
 	device     exec.Device
 	pull       Puller
+}
+
+func loadOptions(opts []Option) options {
+	o := options{pull: pullFromHub}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
 }
 
 // WithPretrained names the weights of a built-in architecture: a tag such as
@@ -50,6 +52,16 @@ func WithArch(nameOrConfig string) Option { return func(o *options) { o.arch = n
 // WithThreads sets the number of threads; 0, the default, means one per processor.
 func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 
+// Precision is the type in which a device keeps the weights of linear maps.
+type Precision = exec.Precision
+
+// ParsePrecision reads fp32, bf16 or int8.
+func ParsePrecision(name string) (Precision, error) { return exec.ParsePrecision(name) }
+
+// WithPrecision keeps the weights of linear maps in a narrower type; the
+// default is float32.
+func WithPrecision(p Precision) Option { return func(o *options) { o.precision = p } }
+
 // WithDevice runs the model on another device than the CPU. The model closes it.
 func WithDevice(d exec.Device) Option { return func(o *options) { o.device = d } }
 
@@ -61,57 +73,73 @@ func WithDevice(d exec.Device) Option { return func(o *options) { o.device = d }
 //   - the path of a weights file, see [WithArch].
 //
 // A model from the hub is downloaded into the hub's cache if it is not there.
+// Weights stay in the mapped file as far as possible: do not change it while
+// the model is open.
 func Load(ctx context.Context, name string, opts ...Option) (*Model, error) {
-	o := options{pull: pullFromHub}
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := loadOptions(opts)
 	src, err := locate(ctx, name, o)
 	if err != nil {
 		return nil, err
 	}
-	return src.open(o)
-}
-
-// open reads what was located.
-func (s source) open(o options) (*Model, error) {
-	file, err := weights.Open(s.weights)
+	file, err := weights.Open(src.weights)
 	if err != nil {
 		return nil, err
 	}
-	tensors, err := newFileSource(file)
+	return open(src, file, o)
+}
+
+// Open loads a model folder from a file system, such as an embedded one:
+// open_clip_config.json, open_clip_model.safetensors and tokenizer files.
+func Open(fsys fs.FS, name string, opts ...Option) (*Model, error) {
+	src, err := locateFS(fsys, name)
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, err
 	}
-	m := &Model{name: s.name, file: file, about: s.about}
-	err = file.Guard(func() error { return m.build(s, tensors, o) })
+	data, err := fs.ReadFile(fsys, src.weights)
 	if err != nil {
-		if m.run != nil {
-			err = errors.Join(err, m.run.Close())
+		return nil, err
+	}
+	file, err := weights.OpenBytes(src.weights, data)
+	if err != nil {
+		return nil, err
+	}
+	return open(src, file, loadOptions(opts))
+}
+
+// open makes a model of an open file, which it closes if it fails.
+func open(src source, file *weights.File, o options) (*Model, error) {
+	m := &Model{file: file}
+	err := file.Guard(func() error {
+		tensors, err := newFileSource(file)
+		if err != nil {
+			return err
 		}
+		return m.build(src, tensors, o)
+	})
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return m, nil
 }
 
-// build makes the model of located weights.
-func (m *Model) build(s source, tensors nn.Source, o options) error {
-	var err error
-	if m.cfg, err = s.architecture(tensors); err != nil {
+// New makes a model of weights that come from elsewhere than a file. Its
+// tokenizer is CLIP's and its preprocessing OpenCLIP's default.
+func New(cfg model.Config, weights nn.Source, opts ...Option) (*Model, error) {
+	m := &Model{}
+	return m, m.build(source{name: "model", weights: "weights", cfg: &cfg}, weights, loadOptions(opts))
+}
+
+func (m *Model) build(src source, tensors nn.Source, o options) (err error) {
+	if m.Spec, err = newSpec(src, tensors); err != nil {
 		return err
 	}
 	core, err := model.New(m.cfg, tensors)
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.weights, err)
+		return fmt.Errorf("%s: %w", src.weights, err)
 	}
-	m.pre, err = s.preprocessing(m.cfg)
-	if err != nil {
-		return err
-	}
-	m.tok, m.tokErr = s.tokenizer(m.cfg)
 	dev := o.device
 	if dev == nil {
-		if dev, err = exec.NewCPU(o.threads); err != nil {
+		if dev, err = exec.NewCPU(o.threads, o.precision); err != nil {
 			return err
 		}
 	}
@@ -119,41 +147,21 @@ func (m *Model) build(s source, tensors nn.Source, o options) error {
 	return nil
 }
 
-// Open loads a model from a file system, such as an embedded one: a folder
-// that holds open_clip_config.json, open_clip_model.safetensors and tokenizer
-// files. The weights are read into memory.
-func Open(fsys fs.FS, opts ...Option) (*Model, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
+// Close gives back threads and memory. Calls that are running finish first;
+// later ones fail.
+func (m *Model) Close() error {
+	err := m.run.Close()
+	if m.file != nil {
+		err = errors.Join(err, m.file.Close())
 	}
-	config, err := fs.ReadFile(fsys, weights.ConfigName)
-	if err != nil {
-		return nil, err
-	}
-	data, err := fs.ReadFile(fsys, "open_clip_model.safetensors")
-	if err != nil {
-		return nil, err
-	}
-	file, err := weights.OpenBytes("open_clip_model.safetensors", data)
-	if err != nil {
-		return nil, err
-	}
-	tensors, err := newFileSource(file)
-	if err != nil {
-		return nil, err
-	}
-	m := &Model{file: file}
-	if about, err := fs.ReadFile(fsys, aboutName); err == nil {
-		m.about = string(about)
-	}
-	if err := m.build(source{config: config, files: fsys, weights: "open_clip_model.safetensors"}, tensors, o); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return err
 }
 
-// Close gives back threads and memory. Calls that are running finish first.
-func (m *Model) Close() error {
-	return errors.Join(m.run.Close(), m.file.Close())
+// guard runs f, which reads the weights, such that a file that shrinks
+// meanwhile is an error and not a crash.
+func (m *Model) guard(f func() error) error {
+	if m.file == nil {
+		return f()
+	}
+	return m.file.Guard(f)
 }

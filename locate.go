@@ -22,10 +22,11 @@ import (
 type source struct {
 	name    string
 	weights string
-	config  []byte // an open_clip_config.json; nil if the architecture is known otherwise
-	arch    string // a built-in architecture; "" to recognise it from the shapes
-	files   fs.FS  // tokenizer files; nil if there are none
-	about   string // what the folder says about itself
+	config  []byte        // an open_clip_config.json; nil if the architecture is known otherwise
+	cfg     *model.Config // the architecture, if it is known without a file
+	arch    string        // a built-in architecture; "" to recognise it from the shapes
+	files   fs.FS         // tokenizer files; nil if there are none
+	about   string        // what the folder says about itself
 }
 
 // aboutName is a text in a model folder that `coca inspect` shows.
@@ -151,6 +152,19 @@ func locateDir(name, dir string) (source, error) {
 	return s, nil
 }
 
+// locateFS finds the parts in a file system.
+func locateFS(fsys fs.FS, name string) (source, error) {
+	s := source{name: name, weights: "open_clip_model.safetensors", files: fsys}
+	var err error
+	if s.config, err = fs.ReadFile(fsys, weights.ConfigName); err != nil {
+		return s, err
+	}
+	if about, err := fs.ReadFile(fsys, aboutName); err == nil {
+		s.about = string(about)
+	}
+	return s, nil
+}
+
 // locateFile takes a bare weights file; the folder it is in may have a tokenizer.
 func locateFile(path, arch string) (source, error) {
 	s := source{name: path, weights: path, files: os.DirFS(filepath.Dir(path))}
@@ -186,6 +200,9 @@ func readSmall(path string) ([]byte, error) {
 // architecture is the config of the model: the folder's, the named one's, or
 // the built-in one whose tensors have these shapes.
 func (s source) architecture(tensors nn.Source) (model.Config, error) {
+	if s.cfg != nil {
+		return *s.cfg, s.cfg.Validate()
+	}
 	if s.config != nil {
 		return model.ParseConfig(s.config)
 	}

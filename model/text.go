@@ -52,16 +52,11 @@ func (t Text) Forward(b *op.Builder, ids *G.Node) (feature, tokens *G.Node) {
 	}
 	defer b.Enter("text")()
 	length := ids.Shape()[1]
-	x := t.Token.Forward(b, ids) // [B, L] → [B, L, T]
-	place, attend := op.Nowhere, nn.Causal
-	var hidden *G.Node
-	if t.cfg.EmbedCLS {
-		place, hidden = op.Last, b.PaddingMask(ids, int32(t.cfg.PadID)) // [B, L+1]
-	}
+	x, hidden := t.embed(b, ids) // [B, L] → [B, L(+1), T]
+	attend := nn.Causal
 	if t.cfg.NoCausalMask {
 		attend = nn.Hidden
 	}
-	x = b.Tap("text.embedding", b.Positions(x, b.Weight(t.Pos), b.Weight(t.Class), place)) // → [B, L(+1), T]
 	for i, block := range t.Block {
 		x = layer(b, "text", "block", i, func(tap string) *G.Node { return block.Forward(b, x, attend(hidden), tap) })
 	}
@@ -70,6 +65,20 @@ func (t Text) Forward(b *op.Builder, ids *G.Node) (feature, tokens *G.Node) {
 		feature = t.Proj.Forward(b, feature) // [B, T] → [B, E]
 	}
 	return feature, b.Tap("text_tokens", tokens)
+}
+
+// embed maps ids [B, L] to the tokens that the first block sees, [B, L(+1), T],
+// and to the keys that are hidden from all of them, [B, L+1], nil without a
+// class token.
+func (t Text) embed(b *op.Builder, ids *G.Node) (x, hidden *G.Node) {
+	defer b.Enter("embed")()
+	x = t.Token.Forward(b, ids) // [B, L] → [B, L, T]
+	place := op.Nowhere
+	if t.cfg.EmbedCLS {
+		place, hidden = op.Last, b.PaddingMask(ids, int32(t.cfg.PadID))
+	}
+	x = b.Positions(x, b.Weight(t.Pos), b.Weight(t.Class), place) // → [B, L(+1), T]
+	return b.Tap("text.embedding", x), hidden
 }
 
 // pool takes the text feature from the tokens. With a class token it is the

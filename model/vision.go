@@ -70,12 +70,7 @@ func (v Vision) Forward(b *op.Builder, pixels *G.Node) (feature, tokens *G.Node)
 	rows, cols := v.cfg.Grid()
 	n := rows*cols + 1
 
-	x := b.Tap("visual.patches", v.Patch.Forward(b, pixels))         // [B, 3, S, S] → [B, G², W]
-	x = b.Positions(x, b.Weight(v.Pos), b.Weight(v.Class), op.First) // → [B, G²+1, W]
-	if !v.cfg.NoLNPre {
-		x = v.LNPre.Forward(b, x)
-	}
-	x = b.Tap("visual.ln_pre", x)
+	x := v.embed(b, pixels) // [B, 3, S, S] → [B, G²+1, W]
 	for i, block := range v.Block {
 		x = layer(b, "visual", "block", i, func(tap string) *G.Node { return block.Forward(b, x, nn.Full, tap) })
 	}
@@ -103,6 +98,17 @@ func (v Vision) Forward(b *op.Builder, pixels *G.Node) (feature, tokens *G.Node)
 		pooled, tokens = v.split(b, x, n)
 	}
 	return v.Proj.Forward(b, pooled), b.Tap("image_tokens", tokens) // [B, P] → [B, E]
+}
+
+// embed maps pixels [B, 3, S, S] to the tokens that the first block sees, [B, G²+1, W].
+func (v Vision) embed(b *op.Builder, pixels *G.Node) *G.Node {
+	defer b.Enter("embed")()
+	x := b.Tap("visual.patches", v.Patch.Forward(b, pixels))         // [B, 3, S, S] → [B, G², W]
+	x = b.Positions(x, b.Weight(v.Pos), b.Weight(v.Class), op.First) // → [B, G²+1, W]
+	if !v.cfg.NoLNPre {
+		x = v.LNPre.Forward(b, x)
+	}
+	return b.Tap("visual.ln_pre", x)
 }
 
 // split takes the image feature from n tokens, which the other ones outlive.

@@ -132,6 +132,7 @@ func NewAttentionPooler(l *Loader, name string, embed, width, queries, heads int
 
 // Forward maps tokens [B, T, W] to pooled tokens [B, Q, E].
 func (p AttentionPooler) Forward(b *op.Builder, x *G.Node, tap string) *G.Node {
+	defer b.Enter("pool")()
 	q := p.Q.Forward(b, p.LNQ.Forward(b, b.Weight(p.Query))) // [Q, E], the same for every image
 	x = p.LNK.Forward(b, x)
 	k, v := p.K.Forward(b, x), p.V.Forward(b, x)                            // [B, T, W] → [B, T, E]

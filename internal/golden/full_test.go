@@ -76,7 +76,7 @@ func testFull(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, err := exec.NewCPU(2)
+	dev, err := exec.NewCPU(2, exec.FP32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestSmall(t *testing.T) {
 	if err != nil || len(dirs) < 30 {
 		t.Fatalf("want at least 30 golden directories, got %d (%v)", len(dirs), err)
 	}
-	dev, err := exec.NewCPU(2)
+	dev, err := exec.NewCPU(2, exec.FP32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-e0874532/coca/generate"
 	"github.com/seed-e0874532/coca/internal/formula"
+	"github.com/seed-e0874532/coca/internal/golden"
 	"github.com/seed-e0874532/coca/internal/infer"
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/nn/exec"
@@ -28,66 +29,28 @@ type captionGolden struct {
 	Pad     int32  `json:"pad"`
 	Context int    `json:"context_length"`
 	Triples []struct {
-		Image      string     `json:"image"`
-		Generation generation `json:"generation"`
-		PromptIDs  []int32    `json:"prompt_ids"`
-		IDs        []int32    `json:"ids"`
-		Score      float64    `json:"score"`
-		LogProb    float64    `json:"logprob"`
-		Margin     float64    `json:"margin"`
+		Image      string          `json:"image"`
+		Generation json.RawMessage `json:"generation"`
+		PromptIDs  []int32         `json:"prompt_ids"`
+		IDs        []int32         `json:"ids"`
+		Score      float64         `json:"score"`
+		LogProb    float64         `json:"logprob"`
+		Margin     float64         `json:"margin"`
 	} `json:"triples"`
 	Batches []struct {
-		Images     []string   `json:"images"`
-		Generation generation `json:"generation"`
-		IDs        [][]int32  `json:"ids"`
+		Images     []string        `json:"images"`
+		Generation json.RawMessage `json:"generation"`
+		IDs        [][]int32       `json:"ids"`
 	} `json:"batches"`
 }
 
-// generation are keyword arguments of OpenCLIP's generate; absent ones have its defaults.
-type generation map[string]any
-
-func (g generation) options(t *testing.T, profile generate.Profile, c *captionGolden) generate.Options {
+// options are the defaults of a profile with the arguments of a triple.
+func (g *captionGolden) options(t *testing.T, profile generate.Profile, arguments json.RawMessage) generate.Options {
 	t.Helper()
 	o := generate.DefaultOptions(profile)
-	o.SOT, o.EOT, o.Pad, o.ContextLength = c.SOT, c.EOS, c.Pad, c.Context
-	for key, v := range g {
-		number, _ := v.(float64)
-		switch key {
-		case "generation_type":
-			kind, err := generate.ParseType(v.(string))
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Type = kind
-		case "num_beams":
-			o.NumBeams = int(number)
-		case "num_beam_groups":
-			o.NumBeamGroups = int(number)
-		case "seq_len":
-			o.SeqLen = int(number)
-		case "min_seq_len":
-			o.MinSeqLen = int(number)
-		case "max_seq_len":
-			o.MaxSeqLen = int(number)
-		case "top_k":
-			o.TopK = int(number)
-		case "top_p":
-			o.TopP = number
-		case "temperature":
-			o.Temperature = number
-		case "repetition_penalty":
-			o.RepetitionPenalty = number
-		case "fixed_output_length":
-			o.FixedOutputLength = v.(bool)
-		case "sot_token_id":
-			o.SOT = int32(number)
-		case "eos_token_id":
-			o.EOT = int32(number)
-		case "pad_token_id":
-			o.Pad = int32(number)
-		default:
-			t.Fatalf("unknown argument %q of generate", key)
-		}
+	o.SOT, o.EOT, o.Pad, o.ContextLength = g.SOT, g.EOS, g.Pad, g.Context
+	if err := golden.Arguments(&o, arguments); err != nil {
+		t.Fatal(err)
 	}
 	return o
 }
@@ -160,7 +123,7 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, err := exec.NewCPU(2)
+	dev, err := exec.NewCPU(2, exec.FP32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,11 +164,11 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 	}
 	equal := 0
 	for i, c := range g.Triples {
-		o := c.Generation.options(t, profile, g)
+		o := g.options(t, profile, c.Generation)
 		o.Prompt = c.PromptIDs
 		got := search(o, c.Image)[0][0]
 		if !slices.Equal(got.IDs, c.IDs) {
-			t.Errorf("triple %d (%s, %v): got ids %v, want %v (margin %g)", i, c.Image, c.Generation, got.IDs, c.IDs, c.Margin)
+			t.Errorf("triple %d (%s, %s): got ids %v, want %v (margin %g)", i, c.Image, c.Generation, got.IDs, c.IDs, c.Margin)
 			continue
 		}
 		// Scores are sums of up to 77 logits, each within rounding of PyTorch's.
@@ -218,7 +181,7 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 		equal++
 	}
 	for i, c := range g.Batches {
-		o := c.Generation.options(t, profile, g)
+		o := g.options(t, profile, c.Generation)
 		for j, list := range search(o, c.Images...) {
 			want := c.IDs[j]
 			if got := list[0].IDs; !slices.Equal(got, want[:len(got)]) || slices.ContainsFunc(want[len(got):], func(id int32) bool { return id != g.Pad }) {

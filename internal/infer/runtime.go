@@ -249,3 +249,31 @@ func (r *Runtime) newScoreProgram(size textSize) (*scoreProgram, error) {
 	p.Program, err = exec.Compile(r.device, p.graph.Features, p.graph.Logits)
 	return p, err
 }
+
+// Costs counts what the programs of one image, one text of full length and one
+// row of a decode step take.
+func (r *Runtime) Costs() (image, text, step op.Cost, err error) {
+	img, err := r.Model.ImageGraph(1)
+	if err != nil {
+		return
+	}
+	txt, err := r.Model.TextGraph(1, r.Model.Config.Text.ContextLength)
+	if err != nil {
+		return
+	}
+	one, err := r.Model.StepGraph(1, r.Model.NewState(1, 1))
+	if err != nil {
+		return
+	}
+	for _, p := range []struct {
+		cost    *op.Cost
+		outputs []*G.Node
+	}{{&image, append([]*G.Node{img.Features}, img.Keys...)}, {&text, []*G.Node{txt.Features}}, {&step, []*G.Node{one.Logits}}} {
+		program, err := exec.Compile(r.device, p.outputs...)
+		if err != nil {
+			return image, text, step, err
+		}
+		*p.cost = program.Cost()
+	}
+	return
+}

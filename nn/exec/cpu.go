@@ -27,12 +27,38 @@ type matrixKey struct {
 	order   kernel.Order
 }
 
+// Precision is the type in which a device keeps the weights of linear maps.
+type Precision uint8
+
+// Precisions. Activations, sums and everything but linear maps stay float32.
+const (
+	FP32 Precision = iota
+	BF16
+	Int8
+)
+
+// String is the name that [ParsePrecision] reads.
+func (p Precision) String() string { return [...]string{"fp32", "bf16", "int8"}[p] }
+
+// ParsePrecision reads fp32, bf16 or int8.
+func ParsePrecision(name string) (Precision, error) {
+	for p := FP32; p <= Int8; p++ {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return FP32, fmt.Errorf("precision: want fp32, bf16 or int8, got %q", name)
+}
+
 // NewCPU starts a device with the given number of threads; 0 means one per
 // processor. It fails if the environment asks for an instruction set that the
 // machine lacks (COCA_ISA).
-func NewCPU(threads int) (*CPU, error) {
+func NewCPU(threads int, precision Precision) (*CPU, error) {
 	if threads < 0 {
 		return nil, fmt.Errorf("threads: want 0 or more, got %d", threads)
+	}
+	if precision != FP32 {
+		return nil, fmt.Errorf("precision: want fp32 (the only one so far), got %s", precision)
 	}
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err

@@ -100,11 +100,15 @@ var operators = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"PositionAt": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.PositionAt(b.Bind("x", random(r, 3, 9)), b.Bind("t", random(r, 5, 9)), b.Bind("p", op.TensorOf(ids(4), 1)))
 	},
-	"Rows":      func(b *op.Builder, r *rand.Rand) *G.Node { return b.Rows(b.Bind("x", random(r, 2, 5, 9)), 1, 4) },
-	"PickRow":   func(b *op.Builder, r *rand.Rand) *G.Node { return b.PickRow(b.Bind("x", random(r, 2, 5, 9)), 4) },
-	"MeanRows":  func(b *op.Builder, r *rand.Rand) *G.Node { return b.MeanRows(b.Bind("x", random(r, 2, 5, 9)), 1) },
-	"ArgmaxRow": func(b *op.Builder, r *rand.Rand) *G.Node { return b.ArgmaxRow(b.Bind("x", random(r, 2, 4, 9)), texts(b)) },
-	"EOSRow":    func(b *op.Builder, r *rand.Rand) *G.Node { return b.EOSRow(b.Bind("x", random(r, 2, 4, 9)), texts(b), 7) },
+	"Rows":     func(b *op.Builder, r *rand.Rand) *G.Node { return b.Rows(b.Bind("x", random(r, 2, 5, 9)), 1, 4) },
+	"PickRow":  func(b *op.Builder, r *rand.Rand) *G.Node { return b.PickRow(b.Bind("x", random(r, 2, 5, 9)), 4) },
+	"MeanRows": func(b *op.Builder, r *rand.Rand) *G.Node { return b.MeanRows(b.Bind("x", random(r, 2, 5, 9)), 1) },
+	"ArgmaxRow": func(b *op.Builder, r *rand.Rand) *G.Node {
+		return b.ArgmaxRow(b.Bind("x", random(r, 2, 4, 9)), texts(b))
+	},
+	"EOSRow": func(b *op.Builder, r *rand.Rand) *G.Node {
+		return b.EOSRow(b.Bind("x", random(r, 2, 4, 9)), texts(b), 7)
+	},
 }
 
 func texts(b *op.Builder) *G.Node {
@@ -113,7 +117,7 @@ func texts(b *op.Builder) *G.Node {
 
 func device(t testing.TB, threads int) *exec.CPU {
 	t.Helper()
-	d, err := exec.NewCPU(threads)
+	d, err := exec.NewCPU(threads, exec.FP32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,13 +103,14 @@ func (b *Builder) Taps() []Tap { return b.taps }
 // it. Scopes group nodes in a drawing of the graph.
 func (b *Builder) Enter(name string) (leave func()) {
 	if len(b.scope) > 0 {
-		name = b.scope[len(b.scope)-1] + "." + name
+		name = b.scope[len(b.scope)-1] + "/" + name
 	}
 	b.scope = append(b.scope, name)
 	return func() { b.scope = b.scope[:len(b.scope)-1] }
 }
 
-// Scope is the dotted name of the scope in which a node was built.
+// Scope names the scope in which a node was built, outer scopes first,
+// separated by slashes.
 func (b *Builder) Scope(n *G.Node) string { return b.where[n] }
 
 // core fills in what all operators share.

@@ -46,10 +46,12 @@ func TestShapesAreChecked(t *testing.T) {
 				Table: b.Input("t", tensor.Int32, 3, 5), Pos: b.Input("p", tensor.Int32, 1), Heads: 2,
 			})
 		}, "k"},
-		"patches":   {func(b *op.Builder) *G.Node { return b.Patches(b.Bind("x", zeros(1, 3, 3, 9)), 4) }, "pixels"},
-		"positions": {func(b *op.Builder) *G.Node { return b.Positions(b.Bind("x", zeros(1, 4, 2)), b.Bind("t", zeros(3, 2)), nil, op.Nowhere) }, "table"},
-		"rows":      {func(b *op.Builder) *G.Node { return b.Rows(b.Bind("x", zeros(1, 4, 2)), 2, 5) }, "x"},
-		"pool":      {func(b *op.Builder) *G.Node { return b.PickRow(b.Bind("x", zeros(1, 4, 2)), 4) }, "x"},
+		"patches": {func(b *op.Builder) *G.Node { return b.Patches(b.Bind("x", zeros(1, 3, 3, 9)), 4) }, "pixels"},
+		"positions": {func(b *op.Builder) *G.Node {
+			return b.Positions(b.Bind("x", zeros(1, 4, 2)), b.Bind("t", zeros(3, 2)), nil, op.Nowhere)
+		}, "table"},
+		"rows": {func(b *op.Builder) *G.Node { return b.Rows(b.Bind("x", zeros(1, 4, 2)), 2, 5) }, "x"},
+		"pool": {func(b *op.Builder) *G.Node { return b.PickRow(b.Bind("x", zeros(1, 4, 2)), 4) }, "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := op.NewBuilder()
