@@ -127,11 +127,11 @@ func (t *linearTask) block(b int) (r0, r1 int) {
 func (t *linearTask) packRows(p *Pool) {
 	t.blocks = (t.rows + inner.tileRows - 1) / inner.tileRows
 	t.steps, t.stride = t.panels.steps(), 1
-	wide := t.panels.Precision == BF16 && !inner.bf16Pairs // float32 activations
-	if wide {
-		t.steps *= 2
+	convert := t.panels.Precision
+	if convert == BF16 && !inner.bf16Pairs { // float32 activations, two for a pair
+		convert, t.steps = F32, 2*t.steps
 	}
-	if t.rows == 1 && t.steps == t.m.in { // one row is its own transpose
+	if t.rows == 1 && convert == F32 && t.steps == t.m.in { // one row is its own transpose
 		t.words = t.x
 		return
 	}
@@ -142,10 +142,7 @@ func (t *linearTask) packRows(p *Pool) {
 	s := t.frame.common(n + t.rows)
 	t.words, t.rowScale = s[:n], s[n:]
 	f := &t.frame.packRows
-	*f = packRowsTask{t: t, convert: t.panels.Precision}
-	if wide {
-		f.convert = F32
-	}
+	*f = packRowsTask{t, convert}
 	p.Run(t.blocks, f)
 }
 
@@ -161,8 +158,12 @@ func (p *packRowsTask) Do(worker, b int) {
 	r0, r1 := t.block(b)
 	words := t.words[b*t.steps*t.stride:][:t.steps*t.stride]
 	if p.convert == F32 {
-		inner.transpose(r1-r0, in, words, t.stride, t.x[r0*in:], in)
-		clear(words[in*t.stride:])
+		if t.stride == 1 {
+			copy(words, t.x)
+		} else {
+			inner.transpose(r1-r0, in, words, t.stride, t.x[r0*in:], in)
+		}
+		clear(words[in*t.stride:]) // the second half of the last pair
 		return
 	}
 	lines := words
