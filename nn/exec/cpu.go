@@ -13,7 +13,8 @@ import (
 
 // CPU is the device that runs kernels of package kernel on a pool of threads.
 type CPU struct {
-	pool *kernel.Pool
+	pool      *kernel.Pool
+	precision Precision
 
 	mu       sync.Mutex
 	matrices map[matrixKey]*kernel.Matrix
@@ -27,25 +28,26 @@ type matrixKey struct {
 	order   kernel.Order
 }
 
-// Precision is the type in which a device keeps the weights of linear maps.
-type Precision uint8
+// Precision is how a device keeps and multiplies the weights of linear maps.
+// Everything else, and all sums, stay float32.
+type Precision = kernel.Precision
 
-// Precisions. Activations, sums and everything but linear maps stay float32.
+// Precisions.
 const (
-	FP32 Precision = iota
-	BF16
-	Int8
+	FP32 = kernel.F32
+	BF16 = kernel.BF16
+	Int8 = kernel.Int8
 )
-
-// String is the name that [ParsePrecision] reads.
-func (p Precision) String() string { return [...]string{"fp32", "bf16", "int8"}[p] }
 
 // ParsePrecision reads fp32, bf16 or int8.
 func ParsePrecision(name string) (Precision, error) {
-	for p := FP32; p <= Int8; p++ {
-		if p.String() == name {
-			return p, nil
-		}
+	switch name {
+	case "fp32":
+		return FP32, nil
+	case "bf16":
+		return BF16, nil
+	case "int8":
+		return Int8, nil
 	}
 	return FP32, fmt.Errorf("precision: want fp32, bf16 or int8, got %q", name)
 }
@@ -57,17 +59,16 @@ func NewCPU(threads int, precision Precision) (*CPU, error) {
 	if threads < 0 {
 		return nil, fmt.Errorf("threads: want 0 or more, got %d", threads)
 	}
-	if precision != FP32 {
-		return nil, fmt.Errorf("precision: want fp32 (the only one so far), got %s", precision)
-	}
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err
 	}
-	return &CPU{pool: kernel.NewPool(threads), matrices: map[matrixKey]*kernel.Matrix{}}, nil
+	return &CPU{pool: kernel.NewPool(threads), precision: precision, matrices: map[matrixKey]*kernel.Matrix{}}, nil
 }
 
 // Name implements Device.
-func (d *CPU) Name() string { return fmt.Sprintf("cpu %s, %d threads", kernel.ISA(), d.pool.Threads()) }
+func (d *CPU) Name() string {
+	return fmt.Sprintf("cpu %s, %d threads, %s", kernel.ISA(), d.pool.Threads(), d.precision)
+}
 
 // Close implements Device.
 func (d *CPU) Close() error {
@@ -90,7 +91,7 @@ func (d *CPU) matrix(data []float32, out, in int, order kernel.Order) *kernel.Ma
 	key := matrixKey{unsafe.SliceData(data), in, out, order}
 	m := d.matrices[key]
 	if m == nil {
-		m = kernel.NewMatrix(data, out, in, order)
+		m = kernel.NewMatrixPrecision(data, out, in, order, d.precision)
 		d.matrices[key] = m
 	}
 	return m
