@@ -78,6 +78,7 @@ func (d *decoder) dataByte() (byte, bool) {
 
 // grow reads on, keeping the error for the end of the scan.
 func (d *decoder) grow() error {
+	d.src.dropFill()
 	d.err = d.src.grow()
 	return d.err
 }

@@ -37,8 +37,8 @@ type decoder struct {
 	ss, se, ah, al int
 	scans          int
 	work           int64 // blocks visited by the scans so far
-	nextRestart    byte // number of the next RST marker
-	restartsLeft   int  // MCUs until then
+	nextRestart    byte  // number of the next RST marker
+	restartsLeft   int   // MCUs until then
 	eobRun         int
 	lastGoodRow    int  // last MCU row for which there were data
 	insufficient   bool // the data of this restart interval are used up

@@ -164,6 +164,7 @@ func (d *decoder) decodeMCU(mx, my int) error {
 			return nil
 		}
 		restore()
+		d.src.dropFill()
 		if err := d.src.grow(); err != nil {
 			return err
 		}

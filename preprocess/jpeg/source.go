@@ -55,6 +55,18 @@ func (s *source) grow() error {
 	return nil
 }
 
+// dropFill shortens a run of fill bytes (0xff) at the end of the window to one
+// of them, which means the same in entropy-coded data. Without that a file of
+// nothing else would have to be kept, and looked through again and again.
+func (s *source) dropFill() {
+	n := len(s.buf)
+	for n-2 >= s.pos && s.buf[n-1] == 0xff && s.buf[n-2] == 0xff {
+		n--
+	}
+	s.start += int64(len(s.buf) - n)
+	s.buf = s.buf[:n]
+}
+
 // readByte returns the next byte of the file.
 func (s *source) readByte() (byte, error) {
 	for s.pos >= len(s.buf) {
