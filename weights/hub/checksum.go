@@ -37,14 +37,14 @@ func contentRange(v string) (from, total int64, ok bool) {
 	v, ok = strings.CutPrefix(v, "bytes ")
 	span, all, cut := strings.Cut(v, "/")
 	first, last, dash := strings.Cut(span, "-")
-	from, errFrom := strconv.ParseInt(first, 10, 64)
-	to, errTo := strconv.ParseInt(last, 10, 64)
-	ok = ok && cut && dash && errFrom == nil && errTo == nil && from >= 0 && to >= from
-	total, err := strconv.ParseInt(all, 10, 64)
-	if err != nil {
-		total = -1
+	begin, errFrom := strconv.ParseUint(first, 10, 63)
+	end, errTo := strconv.ParseUint(last, 10, 63)
+	ok = ok && cut && dash && errFrom == nil && errTo == nil && end >= begin
+	total = -1
+	if n, err := strconv.ParseUint(all, 10, 63); err == nil {
+		total = int64(n)
 	}
-	return from, total, ok
+	return int64(begin), total, ok
 }
 
 func toSlash(p string) string { return strings.ReplaceAll(p, `\`, "/") }
