@@ -1,6 +1,9 @@
 package weights
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // ConvertOptions are the choices of [Convert].
 type ConvertOptions struct {
@@ -44,10 +47,22 @@ func Convert(ctx context.Context, src, dst string, opts ConvertOptions) error {
 			return err
 		}
 		items[i].Name = name
+		items[i].Write = thenRelease(items[i].Write, t)
 	}
 	meta := map[string]string{"format": "pt"}
 	for k, v := range opts.Metadata {
 		meta[k] = v
 	}
 	return WriteSafetensors(ctx, dst, items, WriteOptions{Metadata: meta, Progress: opts.Progress})
+}
+
+// thenRelease gives the pages of a tensor back once it is written, so that the resident memory stays small
+// too.
+func thenRelease(write func(io.Writer) error, t Tensor) func(io.Writer) error {
+	return func(w io.Writer) error {
+		if err := write(w); err != nil {
+			return err
+		}
+		return t.Release()
+	}
 }

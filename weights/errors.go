@@ -93,6 +93,7 @@ func (e *NotFoundError) Error() string {
 // SizeError reports data given to be written whose size differs from what its
 // shape and type ask for.
 type SizeError struct {
+	Path   string // file being written, if there is one yet
 	Tensor string
 	What   string // "bytes" or "elements"
 	Want   int64
@@ -100,7 +101,7 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("%sdata: want %d %s, got %d", prefix("", e.Tensor), e.Want, e.What, e.Got)
+	return fmt.Sprintf("%sdata: want %d %s, got %d", prefix(e.Path, e.Tensor), e.Want, e.What, e.Got)
 }
 
 // prefix builds the common start of all messages.

@@ -164,7 +164,7 @@ func (t Tensor) Float32() ([]float32, error) {
 			}
 		}
 		if !t.DType.float() {
-			return &UnsupportedError{Path: t.st.m.path, Tensor: t.Name, What: "conversion to float32", Got: string(t.DType)}
+			return &UnsupportedError{Path: t.path(), Tensor: t.Name, What: "conversion to float32", Got: string(t.DType)}
 		}
 		out = make([]float32, n)
 		t.convert(out, data)
@@ -183,6 +183,14 @@ func (t Tensor) locked(fn func() error) error {
 		return &NotFoundError{Tensor: t.Name}
 	}
 	return t.st.m.locked(fn)
+}
+
+// path is the file that the tensor is in.
+func (t Tensor) path() string {
+	if t.st == nil {
+		return ""
+	}
+	return t.st.m.path
 }
 
 // convert widens or rounds all elements to float32, a block at a time.

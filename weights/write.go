@@ -61,14 +61,13 @@ func WriteSafetensors(ctx context.Context, path string, items []Item, opts Write
 		return fmt.Errorf("weights: %w", err)
 	}
 	for _, item := range items {
-		before := w.done
-		w.left = int64(item.Elems() * item.DType.Size())
-		want := w.left
-		if err := item.Write(w); err != nil {
-			return fmt.Errorf("weights: %s: tensor %s: %w", path, quote(item.Name), err)
+		w.want, w.got = int64(item.Elems()*item.DType.Size()), 0
+		err := item.Write(w)
+		if w.got > w.want || err == nil && w.got < w.want {
+			return &SizeError{Path: path, Tensor: item.Name, What: "bytes", Want: w.want, Got: w.got}
 		}
-		if w.done-before != want {
-			return &SizeError{Tensor: item.Name, What: "bytes", Want: want, Got: w.done - before}
+		if err != nil {
+			return fmt.Errorf("weights: %s: tensor %s: %w", path, quote(item.Name), err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -118,26 +117,23 @@ func finish(f *os.File, path string) error {
 // dataWriter counts, reports progress, and stops when the context ends or a
 // tensor writes more than its size.
 type dataWriter struct {
-	ctx      context.Context
-	w        io.Writer
-	done     int64
-	left     int64 // of the current tensor
-	total    int64
-	progress func(done, total int64)
+	ctx       context.Context
+	w         io.Writer
+	want, got int64 // bytes of the current tensor
+	done      int64 // bytes of all
+	total     int64
+	progress  func(done, total int64)
 }
-
-var errTooLong = errors.New("more bytes than its shape and type ask for")
 
 func (d *dataWriter) Write(p []byte) (int, error) {
 	if err := d.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if int64(len(p)) > d.left {
-		return 0, errTooLong
+	if d.got += int64(len(p)); d.got > d.want {
+		return 0, io.ErrShortWrite // WriteSafetensors says what is wrong
 	}
 	n, err := d.w.Write(p)
 	d.done += int64(n)
-	d.left -= int64(n)
 	if d.progress != nil {
 		d.progress(d.done, d.total)
 	}
@@ -183,7 +179,7 @@ func (t Tensor) Item(dtype DType) (Item, error) {
 		dtype = t.DType
 	}
 	if dtype != t.DType && (!t.DType.float() || dtype != F32 && dtype != F16 && dtype != BF16) {
-		return Item{}, &UnsupportedError{Tensor: t.Name, What: "conversion", Got: string(t.DType) + " to " + string(dtype)}
+		return Item{}, &UnsupportedError{Path: t.path(), Tensor: t.Name, What: "conversion", Got: string(t.DType) + " to " + string(dtype)}
 	}
 	info := Info{Name: t.Name, DType: dtype, Shape: t.Shape}
 	return Item{Info: info, Write: func(w io.Writer) error { return t.write(w, dtype) }}, nil

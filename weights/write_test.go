@@ -211,8 +211,10 @@ func TestWriteFailures(t *testing.T) {
 	}{
 		{"cancelled", cancelled, []Item{bytesItem("a", 4, zeros(4))}, nil, func(e error) bool { return errors.Is(e, context.Canceled) }},
 		{"cancelled midway", midway, []Item{bytesItem("a", 4, func(w io.Writer) error { stop(); return zeros(4)(w) })}, nil, func(e error) bool { return errors.Is(e, context.Canceled) }},
-		{"too short", t.Context(), []Item{bytesItem("a", 4, zeros(3))}, nil, func(e error) bool { var s *SizeError; return errors.As(e, &s) && s.Tensor == "a" }},
-		{"too long", t.Context(), []Item{bytesItem("a", 4, zeros(5))}, nil, func(e error) bool { return errors.Is(e, errTooLong) }},
+		{"too short", t.Context(), []Item{bytesItem("a", 4, zeros(3))}, nil, wrongSize(3)},
+		{"too long", t.Context(), []Item{bytesItem("a", 4, zeros(5))}, nil, wrongSize(5)},
+		{"too long, and hides it", t.Context(), []Item{bytesItem("a", 4, func(w io.Writer) error { zeros(5)(w); return nil })}, nil, wrongSize(5)},
+		{"nothing", t.Context(), []Item{bytesItem("a", 4, func(w io.Writer) error { return nil })}, nil, wrongSize(0)},
 		{"source fails", t.Context(), []Item{bytesItem("a", 4, func(io.Writer) error { return boom })}, nil, func(e error) bool { return errors.Is(e, boom) }},
 		{"duplicate", t.Context(), []Item{bytesItem("a", 0, zeros(0)), bytesItem("a", 0, zeros(0))}, nil, isFormat},
 		{"reserved name", t.Context(), []Item{bytesItem("__metadata__", 0, zeros(0))}, nil, isFormat},
@@ -242,6 +244,13 @@ func TestWriteFailures(t *testing.T) {
 	}
 	if err := WriteSafetensors(t.Context(), t.TempDir(), nil, WriteOptions{}); !isFormat(err) {
 		t.Errorf("writing onto a folder: %v", err)
+	}
+}
+
+func wrongSize(got int64) func(error) bool {
+	return func(err error) bool {
+		var s *SizeError
+		return errors.As(err, &s) && s.Tensor == "a" && s.Path != "" && s.Want == 4 && s.Got == got
 	}
 }
 
