@@ -40,6 +40,24 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+// TestFormulaPictures has CRC-32 of the picture that enters to-tensor.
+func TestFormulaPictures(t *testing.T) {
+	for _, g := range []struct {
+		mode string
+		w, h int
+		crc  string
+	}{
+		{"RGB", 640, 480, "7f6e69b7"}, {"RGB", 480, 641, "83cd559f"}, {"RGB", 300, 700, "ab6ab0cd"}, {"RGB", 100, 90, "4d4c35f6"},
+		{"RGB", 3, 400, "12931c07"}, {"L", 333, 225, "3e82d576"}, {"RGBA", 401, 300, "8d1572ab"}, {"LA", 401, 300, "8fde47fc"},
+		{"P", 401, 300, "34f0ee97"}, {"1", 401, 300, "885bb821"}, {"CMYK", 401, 300, "008885ec"}, {"I;16", 401, 300, "6821ebb5"},
+	} {
+		m, err := DefaultConfig(224).RGB(formulaPicture(t, g.mode, g.w, g.h))
+		if err != nil || crc(m.Pix) != g.crc {
+			t.Errorf("%s %d×%d: %v, %s, want %s", g.mode, g.w, g.h, err, crc(m.Pix), g.crc)
+		}
+	}
+}
+
 // greyPicture has the value (37x + 91y) mod 256.
 func greyPicture(w, h int) *Image {
 	m := newImage(ModeL, w, h)

@@ -37,18 +37,27 @@ func webpColours(m *Image, p *image.YCbCr) {
 func clip6(v int) byte { return clip8(v >> 6) }
 
 // upsampleRow doubles a row of chroma horizontally, mixing in the row that is
-// the second nearest vertically.
+// the second nearest vertically. Beyond the ends stands the last sample.
 func upsampleRow(dst, near, other []byte) {
-	last := len(near) - 1
-	for x := range dst {
-		i := x / 2
-		j := i - 1
-		if x%2 == 1 {
-			j = i + 1
+	other = other[:len(near)]
+	left, leftOther := int(near[0]), int(other[0])
+	for i, v := range near {
+		a, c := int(v), int(other[i])
+		right, rightOther := a, c
+		if i+1 < len(near) {
+			right, rightOther = int(near[i+1]), int(other[i+1])
 		}
-		j = min(max(j, 0), last)
-		a, b, c, d := int(near[i]), int(near[j]), int(other[i]), int(other[j])
-		t := a + b + c + d + 8
-		dst[x] = byte(((t+2*(b+c))>>3 + a) >> 1)
+		dst[2*i] = mixChroma(a, left, c, leftOther)
+		if 2*i+1 < len(dst) {
+			dst[2*i+1] = mixChroma(a, right, c, rightOther)
+		}
+		left, leftOther = a, c
 	}
+}
+
+// mixChroma interpolates from the nearest sample a, its neighbours b and c
+// along the row and across, and the diagonal one.
+func mixChroma(a, b, c, d int) byte {
+	t := a + b + c + d + 8
+	return byte(((t+2*(b+c))>>3 + a) >> 1)
 }
