@@ -20,7 +20,6 @@ type Program struct {
 	outputs map[*G.Node]*tensor.Dense
 	cost    op.Cost
 	arena   int
-	unbound string // name of an input without a value, if any
 }
 
 type step struct {

@@ -107,7 +107,7 @@ func TestWeightRows(t *testing.T) {
 		t.Errorf("rows 1 to 3: got %v", got)
 	}
 	b := op.NewBuilder()
-	if b.Weight(w) != b.Weight(w) || b.Weight(w) == b.Weight(part) || b.Err() != nil {
+	if first, again := b.Weight(w), b.Weight(w); first != again || first == b.Weight(part) || b.Err() != nil {
 		t.Errorf("a weight is one input of a graph, its rows are another (%v)", b.Err())
 	}
 	if b.Weight(nil) != nil || b.Err() != nil {
