@@ -58,9 +58,9 @@ type ranking interface {
 	// advance chooses im.beams of the next step from the logits of the last one,
 	// keeps the hypotheses that end, and reports whether the image is done.
 	advance(im *beamImage) (done bool, err error)
-	// finish returns what was kept, best first. The beams of an image that is not
-	// done were stopped by the length limit.
-	finish(im *beamImage, done bool) []hypothesis
+	// finish returns what was kept, best first, of an image that is done or whose
+	// beams the length limit has stopped.
+	finish(im *beamImage) []hypothesis
 }
 
 // beamSearch runs a beam search over all images. Each image leaves the batch
@@ -86,7 +86,7 @@ func beamSearch(ctx context.Context, s *stepper, images int, o Options, r rankin
 			case err != nil:
 				return nil, err
 			case done || last:
-				out[im.index] = captions(r.finish(im, done), o)
+				out[im.index] = captions(r.finish(im), o)
 			default:
 				still = append(still, im)
 			}

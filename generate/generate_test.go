@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"testing"
 )
 
@@ -172,6 +171,13 @@ func TestOptionErrors(t *testing.T) {
 			t.Errorf("error %v, want one about %s", err, c.option)
 		}
 	}
+	ignored := toyOptions(OpenCLIP33, 11)
+	ignored.Prompt = make([]int32, 99)
+	ignored.Prompt[5] = 1000
+	ignored.MaxSeqLen, ignored.TopK, ignored.TopP, ignored.Temperature = -1, -1, -1, 0
+	if _, err := Generate(context.Background(), &toyModel{vocab: 11, seeds: []int64{1}, eot: 10}, 1, ignored); err != nil {
+		t.Errorf("options without effect: %v", err)
+	}
 	var e *OptionError
 	if _, err := Generate(context.Background(), &toyModel{vocab: 11}, -1, toyOptions(Main, 11)); !errors.As(err, &e) {
 		t.Errorf("-1 images: error %v, want an OptionError", err)
@@ -310,26 +316,5 @@ func BenchmarkGenerate(b *testing.B) {
 				}
 			})
 		}
-	}
-}
-
-// TestPool checks which hypothesis a full pool gives up, and the order of equals.
-func TestPool(t *testing.T) {
-	p := newPool(2)
-	for _, h := range []hypothesis{{[]int32{1}, nil, 5}, {[]int32{2}, nil, 5}, {[]int32{3}, nil, 6}, {[]int32{4}, nil, 5}, {[]int32{5}, nil, 6}} {
-		if p.wants(h.score) {
-			p.add(h)
-		}
-	}
-	var ids []int32
-	for _, h := range p.ranked() {
-		ids = append(ids, h.ids...)
-	}
-	// 3 pushes out 1, the earlier of the equals; 4 is not wanted; 5 pushes out 2.
-	if want := []int32{5, 3}; !slices.Equal(ids, want) || p.worst != 6 {
-		t.Errorf("pool %v, worst %v, want %v and 6", ids, p.worst, want)
-	}
-	if !p.settled(6) || p.settled(6.5) {
-		t.Error("the search is over just when the best candidate is no better than the worst hypothesis")
 	}
 }

@@ -97,6 +97,6 @@ func (l *logSearch) canImprove(im *beamImage, generated float32) bool {
 	return float64(im.beams[0].score/generated) > worst
 }
 
-func (l *logSearch) finish(im *beamImage, _ bool) []hypothesis {
+func (l *logSearch) finish(im *beamImage) []hypothesis {
 	return l.finished[im.index]
 }

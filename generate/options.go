@@ -220,7 +220,7 @@ func (o Options) validateTokens() *OptionError {
 			return wrong(t.name, "at least 0", t.id)
 		}
 	}
-	for i, id := range o.Prompt {
+	for i, id := range o.start() {
 		if id < 0 {
 			return wrong("prompt", "ids of at least 0", fmt.Sprintf("%d at position %d", id, i))
 		}
@@ -282,7 +282,7 @@ func (o Options) validateVocab(vocab int) error {
 			return wrong(t.name, want, t.id)
 		}
 	}
-	for i, id := range o.Prompt {
+	for i, id := range o.start() {
 		if int(id) >= vocab {
 			return wrong("prompt", want, fmt.Sprintf("%d at position %d", id, i))
 		}

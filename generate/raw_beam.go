@@ -39,11 +39,11 @@ func (r *rawSearch) advance(im *beamImage) (done bool, err error) {
 	slots := 0
 	for rank, c := range ranked {
 		if slots == r.size {
-			break // later candidates count for nothing, even those that end
+			break
 		}
 		parent, token := &im.beams[c.flat/s.vocab], int32(c.flat%s.vocab)
 		if token == r.eot && rank >= r.size {
-			continue
+			continue // it ends too far behind to count
 		}
 		logProb, err := s.logProb(parent.row, token)
 		if err != nil {
@@ -60,11 +60,13 @@ func (r *rawSearch) advance(im *beamImage) (done bool, err error) {
 	return hyps.settled(meanScore(ranked[0].score, length)), nil
 }
 
-func (r *rawSearch) finish(im *beamImage, done bool) []hypothesis {
+// finish adds the live beams to the pool. The reference does so only for images
+// that are not done; of one that is, no beam beats the worst of the pool.
+func (r *rawSearch) finish(im *beamImage) []hypothesis {
 	hyps := &r.pools[im.index]
 	for i := range im.beams {
 		b := &im.beams[i]
-		if score := meanScore(b.score, len(b.ids)); !done && hyps.wants(score) {
+		if score := meanScore(b.score, len(b.ids)); hyps.wants(score) {
 			hyps.add(b.complete(score))
 		}
 	}

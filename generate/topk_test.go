@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -108,7 +109,7 @@ func TestAllocations(t *testing.T) {
 
 func BenchmarkSelector(b *testing.B) {
 	for _, k := range []int{4, 12, 50} {
-		b.Run("k="+string(rune('0'+k/10))+string(rune('0'+k%10)), func(b *testing.B) {
+		b.Run(fmt.Sprintf("k=%d", k), func(b *testing.B) {
 			row := clipRow(1)
 			var s selector
 			b.SetBytes(int64(4 * len(row)))
