@@ -89,7 +89,6 @@ def full(c, refs, n):
                 beams(4, 1, seq_len=12, repetition_penalty=1.5)]
     jobs = [(refs[0], {}), (refs[1], beams(2, 1, seq_len=77))]
     jobs += [(refs[(3 * i) % n], s) for i, s in enumerate(settings)] + [(refs[(3 * i + 1) % n], s) for i, s in enumerate(settings)]
-    jobs += [(refs[(3 * i + 2) % n], s) for i, s in enumerate(settings) if i % 3 != 0]
     return jobs, [(refs[:3], beams(4, 2, seq_len=10)), (refs[3:6], {**K, "seq_len": 12})]
 
 

@@ -113,6 +113,14 @@ def real(c, refs, setting):
     return c.model.generate(torch.cat([c.image(r) for r in refs]), **kw).tolist()
 
 
+def together(c, rows, kw, width):
+    """The rows of a batch: padded to the longest, then to the fixed length. The development head pads the former with EOS
+    where the pad id is 0, since the library takes that 0 for unset."""
+    pad, longest = c.model.pad_id, max(map(len, rows))
+    inner = kw["eos_token_id"] if MAIN and pad == 0 else pad
+    return [r + [inner] * (longest - len(r)) + [pad] * (width - longest) for r in rows]
+
+
 def scored(c, ref, ids, eos, fixed, prompt):
     """The sum of log-probabilities of all ids after the first; padding of a fixed length is left out."""
     if fixed:
@@ -152,14 +160,14 @@ def main(name):
         singles.append(entry)
         print(f"{name} {len(singles)} {ref} {setting} margin {margin:.3g} {time.time() - began:.0f} s", flush=True)
     for refs, setting in groups:
-        rows = [searched(c, r, setting) for r in refs]
+        inner = {k: v for k, v in setting.items() if k != "fixed_output_length"}
+        rows = [searched(c, r, inner if MAIN else setting) for r in refs]
         counts["tried"] += len(refs)
         if min(m for _, _, m in rows) < MARGIN:
             counts["small_margin"] += len(refs)
             continue
         got = real(c, refs, setting)
-        width, pad = len(got[0]), c.model.pad_id
-        want = [ids + [pad] * (width - len(ids)) for ids, _, _ in rows]
+        want = together(c, [ids for ids, _, _ in rows], arguments(c, setting), len(got[0]))
         assert got == want, (name, refs, setting, got, want)
         batches.append({"images": [c.path(r) for r in refs], "generation": arguments(c, setting), "ids": got, "margin": float(f"{min(m for _, _, m in rows):.4g}")})
     counts["kept"] = len(singles) + sum(len(b["images"]) for b in batches)
@@ -172,7 +180,7 @@ def main(name):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2 if any(n.startswith("coca_") for n in sys.argv) else 1)
+    torch.set_num_threads(1)
     import caption_settings
     for n in sys.argv[1:] or caption_settings.SMALL:
         main(n)

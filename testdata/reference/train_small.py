@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from open_clip.coca_model import CoCa
 from open_clip.loss import CoCaLoss
+from open_clip.pos_embed import get_2d_sincos_pos_embed
 import draw, small_tokenizer
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
@@ -21,7 +22,7 @@ def config(name):
     text = dict(embed_cls=True, output_tokens=True, hf_tokenizer_name="tokenizer.json")
     if name == "shapes":
         return dict(embed_dim=128, custom_text=True,
-                    vision_cfg=dict(image_size=64, patch_size=8, width=160, head_width=40, layers=4, attentional_pool=True,
+                    vision_cfg=dict(image_size=64, patch_size=8, width=144, head_width=36, layers=3, attentional_pool=True,
                                     attn_pooler_queries=33, attn_pooler_heads=4, output_tokens=True),
                     text_cfg=dict(context_length=32, vocab_size=600, width=128, heads=4, layers=2, **text),
                     multimodal_cfg=dict(context_length=32, vocab_size=600, width=128, heads=4, layers=2, attn_pooler_heads=4))
@@ -32,7 +33,7 @@ def config(name):
                 multimodal_cfg=dict(context_length=20, vocab_size=470, width=96, heads=6, layers=1, ls_init_value=0.5))
 
 
-RECIPE = {"shapes": dict(batch=64, lr=2e-3, warmup=200, steps=2200, seed=1, storage="BF16"),
+RECIPE = {"shapes": dict(batch=48, lr=2e-3, warmup=100, steps=1800, seed=1, storage="BF16"),
           "plain": dict(batch=64, lr=2e-3, warmup=100, steps=1300, seed=2, storage="F16")}
 
 
@@ -42,7 +43,25 @@ def build(name, vocab):
     model = CoCa(**cfg)
     with torch.no_grad():                 # open_clip 3.3.0 leaves this one as uninitialised memory
         torch.nn.init.normal_(model.text_decoder.text_projection, std=cfg["multimodal_cfg"]["width"] ** -0.5)
+        if model.visual.attn_pool is not None:
+            start_locally(model.visual)
     return model
+
+
+def start_locally(visual):
+    """A start from which a pooler learns in minutes: positions begin as sines and cosines, and every query but the first
+    begins by looking at two neighbouring patches, whose values pass through nearly unchanged."""
+    pool, width, grid = visual.attn_pool, visual.conv1.out_channels, visual.grid_size[0]
+    table = torch.from_numpy(get_2d_sincos_pos_embed(width, grid, cls_token=True)).float()
+    visual.positional_embedding.copy_(0.7 * table)
+    d = pool.query.shape[1]
+    turn = torch.linalg.qr(torch.randn(width, d))[0].T                   # [d, width], orthonormal rows
+    pairs = table[1:].reshape(grid, grid // 2, 2, width).mean(2).reshape(-1, width)
+    pool.query[1:].copy_(pairs @ turn.T)
+    pool.attn.q_proj_weight.copy_(1.5 * torch.eye(d))
+    pool.attn.k_proj_weight.copy_(1.5 * turn)
+    pool.attn.v_proj_weight.copy_(turn)
+    pool.attn.out_proj.weight.copy_(torch.eye(d))
 
 
 def main():
