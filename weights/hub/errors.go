@@ -59,8 +59,9 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// ChecksumError is a file whose content is not what its checksum promised. The
-// file has been removed.
+// ChecksumError is a file whose content is not what its checksum promised; what
+// was fetched has been removed. A file that was in the cache before, and is not
+// the one that its known commit has, stays.
 type ChecksumError struct {
 	Repo, Revision, File string
 	Algorithm            string // "sha256", or "git blob sha1"

@@ -11,8 +11,9 @@ type Progress struct {
 
 // Observer is told of progress: once at the start of a file, after each piece
 // of up to 128 KiB, and once at its end. Calls for one file come in order from
-// one goroutine and hold up the download, so they should be quick. A download
-// that starts anew goes back to a smaller Done.
+// one goroutine and hold up the download, so they should be quick; calls for
+// files that are fetched at the same time overlap. A download that starts anew
+// goes back to a smaller Done.
 type Observer interface {
 	Progress(Progress)
 }
