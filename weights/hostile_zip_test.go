@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"fmt"
+	"strconv"
 	"testing"
 )
 
@@ -57,6 +58,10 @@ func hostileZips(t testing.TB) []hostile {
 	for i := range 50_000 {
 		many = append(many, member{name: fmt.Sprintf("m/%d-%060d", i, 0)})
 	}
+	var short []member
+	for i := range 75_000 {
+		short = append(short, member{name: strconv.FormatInt(int64(i), 36)})
+	}
 	badLocal := bytes.Clone(good)
 	badLocal[bytes.Index(good, []byte("PK\x01\x02"))+42]++ // offset of the first local header
 
@@ -85,6 +90,7 @@ func hostileZips(t testing.TB) []hostile {
 		bad("deflated: a bomb that does not", storage(bomb, deflated(16)), `"data/0"`),
 		limit("deflated: a pickle as bomb", zipFile(t, member{"m/data.pkl", bomb, deflated(1 << 27)}), `"data.pkl"`),
 		limit("pickle above the limit", zipFile(t, member{name: "m/data.pkl", data: make([]byte, maxPickle+1)}), `"data.pkl"`),
+		bad("as many members as fit", zipFile(t, short...), "75000 members"),
 		limit("directory above the limit", zipFile(t, many...), "directory"),
 		unsupported("encrypted", storage(make([]byte, 16), func(h *zip.FileHeader) { h.Flags |= 1 }), `"data/0"`, "encrypted"),
 		unsupported("other compression", storage(make([]byte, 16), func(h *zip.FileHeader) { h.Method = 14 }), `"data/0"`, "method 14"),

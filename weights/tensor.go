@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"os"
+	"slices"
 	"unsafe"
 )
 
@@ -95,6 +96,12 @@ func newTensor(path string, info Info, st *storage, first int, stride []int) (Te
 	}
 	if contiguous(info.Shape, stride) {
 		stride = nil
+	}
+	stride = slices.Clone(stride)
+	for i := range stride {
+		if info.Shape[i] == 1 {
+			stride[i] = 0 // an axis that is never stepped along may claim anything
+		}
 	}
 	return Tensor{Info: info, st: st, first: first, stride: stride}, nil
 }
