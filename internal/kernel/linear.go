@@ -17,10 +17,12 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	f := p.frame()
 	t := &f.linear
 	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth}
+	// In this order: Pack publishes the panels before it drops the source.
+	from := m.source.Load()
 	if t.panels = m.panels.Load(); t.panels != nil {
 		t.packRows(p)
 	} else {
-		t.data = m.source.Load().wide
+		t.data = from.wide
 		if m.order == InOut {
 			t.width = stripWidth
 		}
