@@ -45,6 +45,7 @@ func hostileFiles(t testing.TB) []hostile {
 	all = append(all, hostileZips(t)...)
 	all = append(all, hostilePickles(t)...)
 	all = append(all, hostileTensors(t)...)
+	all = append(all, hostileValues(t)...)
 	return append(all, hostileLegacy()...)
 }
 
@@ -76,7 +77,7 @@ func use(path string) error {
 // and without allocating 64 MB even if all garbage is counted.
 func TestHostileFiles(t *testing.T) {
 	all := hostileFiles(t)
-	if len(all) < 120 {
+	if len(all) < 200 {
 		t.Errorf("only %d bad files", len(all))
 	}
 	names := make(map[string]bool)
