@@ -28,6 +28,11 @@ func TestBadFiles(t *testing.T) {
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 
+			for try := 0; took > 2*time.Second && try < 3; try++ { // the machine may be busy
+				start = time.Now()
+				DecodeBytes(data, Limits{})
+				took = time.Since(start)
+			}
 			if took > 2*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -81,7 +86,7 @@ func declaredPixels(file string) uint64 {
 	case "png/size-13000x13000-without-data", "bmp/size-13000x13000", "tiff/size-13000", "tiff/size-13000-deflate",
 		"webp/lossy-16383-without-data", "pnm/no-data", "pnm/plain-no-data", "webp/canvas-within-limit":
 		return 13000 * 13000
-	case "png/size-1x178956970-without-data":
+	case "png/size-1x178956970-without-data", "png/size-178956970x1-without-data", "tiff/size-178956970x1":
 		return 178956970
 	case "webp/lossless-16384-without-data":
 		return 16384 * 10923

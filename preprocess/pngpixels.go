@@ -82,6 +82,10 @@ var adam7 = [7][4]int{
 	{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2},
 }
 
+// pngSegment bounds the bytes of a row that are held at a time. It is a multiple
+// of every size of a pixel.
+const pngSegment = 3 << 16
+
 // pixels inflates, unfilters and unpacks the picture, and stands at the
 // checksum of the last pixel chunk.
 func (p *pngReader) pixels() (*Image, error) {
@@ -93,53 +97,52 @@ func (p *pngReader) pixels() (*Image, error) {
 	if w == 0 || h == 0 {
 		return nil, formatErr("PNG", "fcTL frame", "at least 1×1", fmt.Sprintf("%d×%d", w, h))
 	}
-	bits := p.depth * p.layout.channels
-	// Deflate expands less than 1032 times: do not allocate for what cannot come.
-	if raw := (int64(w)*int64(bits) + 7) / 8 * int64(h); raw/1032 > int64(len(p.data)) {
-		return nil, truncated("PNG", "IDAT", int(raw/1032), len(p.data))
-	}
 	idat := &idatReader{p: p}
 	z, err := zlib.NewReader(idat)
 	if err != nil {
 		return nil, p.dataErr(err, 0)
 	}
-	m := newImage(p.layout.mode, p.width, p.height)
-	size := (w*bits + 7) / 8
-	row, prior := make([]byte, size+1), make([]byte, size+1)
-	rows := 0
 	passes := adam7[:]
 	if !p.interlaced {
 		passes = [][4]int{{0, 0, 1, 1}}
 	} else {
 		frame[0], frame[1] = 0, 0 // as in Pillow, which forgets them here
 	}
+	bits := p.depth * p.layout.channels
+	row := newPNGRow(z, bits)
+	var m *Image
 	for _, pass := range passes {
 		cols := (w - pass[0] + pass[2] - 1) / pass[2]
 		if cols <= 0 || pass[1] >= h {
 			continue
 		}
-		n := (cols*bits+7)/8 + 1
-		clear(prior)
+		row.reset((cols*bits+7)/8, pass[1]+pass[3] < h)
 		for y := pass[1]; y < h; y += pass[3] {
-			if _, err := io.ReadFull(z, row[:n]); err == io.EOF && rows > 0 && idat.endTogether() {
+			if err := row.start(); err == io.EOF && m != nil && idat.endTogether() {
 				// A complete stream of too few rows: Pillow leaves the rest black.
 				p.endOfPixels()
 				return m, nil
 			} else if err != nil {
 				return nil, p.dataErr(err, y)
 			}
-			rows++
-			if err := unfilter(row[:n], prior[:n], max(bits/8, 1)); err != nil {
-				return nil, err
+			if m == nil { // not before something has come
+				m = newImage(p.layout.mode, p.width, p.height)
 			}
 			at := (frame[1]+y)*p.width + frame[0] + pass[0]
-			p.unpack(m, at, pass[2], cols, row[1:n])
-			row, prior = prior, row
+			for done := 0; done < cols; {
+				segment, err := row.next()
+				if err != nil {
+					return nil, p.dataErr(err, y)
+				}
+				n := min(len(segment)*8/bits, cols-done)
+				p.unpack(m, at+done*pass[2], pass[2], n, segment)
+				done += n
+			}
 		}
 	}
 	// A stream that ends here with a wrong checksum is an error in zlib; more
 	// data, or the lack of a checksum, is none.
-	if n, err := z.Read(row[:1]); n == 0 && errors.Is(err, zlib.ErrChecksum) && idat.endTogether() {
+	if n, err := z.Read(row.cur[:1]); n == 0 && errors.Is(err, zlib.ErrChecksum) && idat.endTogether() {
 		return nil, p.dataErr(err, h)
 	}
 	if idat.missing > 0 && !idat.endTogether() {
@@ -161,31 +164,100 @@ func (p *pngReader) dataErr(err error, y int) error {
 	return formatErr("PNG", fmt.Sprintf("compressed data of row %d", y), "a zlib stream of all rows", err)
 }
 
-// unfilter undoes the filter named by row[0], given the row before.
-func unfilter(row, prior []byte, bpp int) error {
-	cur, up := row[1:], prior[1:]
+// pngRow undoes the filters of a pass, row by row, in segments.
+type pngRow struct {
+	z      io.Reader
+	bpp    int // bytes of a pixel, at least 1: the distance of the filters
+	size   int // bytes of a row
+	at     int // bytes of this row that are done
+	filter byte
+	prior  []byte // the row above, overwritten as this one is made; nil in a pass of one row
+	// The segment in hand and what stands above it, each behind bpp bytes of
+	// what stands to its left.
+	cur, up []byte
+}
+
+func newPNGRow(z io.Reader, bits int) *pngRow {
+	return &pngRow{z: z, bpp: max(bits/8, 1), cur: make([]byte, 8)}
+}
+
+// reset begins a pass with rows of size bytes.
+func (r *pngRow) reset(size int, several bool) {
+	r.size, r.at = size, 0
+	if n := r.bpp + min(size, pngSegment); cap(r.cur) < n {
+		r.cur, r.up = make([]byte, n), make([]byte, n)
+	} else if r.up == nil {
+		r.up = make([]byte, cap(r.cur))
+	}
+	if several {
+		if cap(r.prior) < size {
+			r.prior = make([]byte, size)
+		}
+		r.prior = r.prior[:size]
+		clear(r.prior)
+	} else {
+		r.prior = nil
+		clear(r.up[:cap(r.up)])
+	}
+}
+
+// start reads the filter of the next row. The end of the stream is io.EOF.
+func (r *pngRow) start() error {
+	r.at = 0
+	clear(r.cur[:r.bpp])
+	clear(r.up[:r.bpp])
+	if _, err := io.ReadFull(r.z, r.cur[r.bpp:r.bpp+1]); err != nil {
+		return err
+	}
+	if r.filter = r.cur[r.bpp]; r.filter > 4 {
+		return formatErr("PNG", "row filter", "0 to 4", r.filter)
+	}
+	return nil
+}
+
+// next returns the next bytes of the row.
+func (r *pngRow) next() ([]byte, error) {
+	n := min(r.size-r.at, pngSegment)
+	bpp := r.bpp
+	if r.at > 0 { // the end of the segment before stands to the left
+		copy(r.cur[:bpp], r.cur[pngSegment:pngSegment+bpp])
+		copy(r.up[:bpp], r.up[pngSegment:pngSegment+bpp])
+	}
+	cur, up := r.cur[:bpp+n], r.up[:bpp+n]
+	if _, err := io.ReadFull(r.z, cur[bpp:]); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	if r.prior != nil {
+		copy(up[bpp:], r.prior[r.at:])
+	}
+	unfilter(r.filter, cur, up, bpp)
+	if r.prior != nil {
+		copy(r.prior[r.at:], cur[bpp:])
+	}
+	r.at += n
+	return cur[bpp:], nil
+}
+
+// unfilter undoes a filter from cur[bpp] on, given the samples above.
+func unfilter(filter byte, cur, up []byte, bpp int) {
 	up = up[:len(cur)]
-	switch row[0] {
-	case 0:
+	switch filter {
 	case 1:
 		for i := bpp; i < len(cur); i++ {
 			cur[i] += cur[i-bpp]
 		}
 	case 2:
-		for i, v := range up {
-			cur[i] += v
+		for i := bpp; i < len(cur); i++ {
+			cur[i] += up[i]
 		}
 	case 3:
-		for i := range min(bpp, len(cur)) {
-			cur[i] += up[i] / 2
-		}
 		for i := bpp; i < len(cur); i++ {
 			cur[i] += byte((int(cur[i-bpp]) + int(up[i])) / 2)
 		}
 	case 4:
-		for i := range min(bpp, len(cur)) {
-			cur[i] += up[i]
-		}
 		for i := bpp; i < len(cur); i++ {
 			a, b, c := int(cur[i-bpp]), int(up[i]), int(up[i-bpp])
 			pa, pb, pc := abs(b-c), abs(a-c), abs(a+b-2*c)
@@ -198,10 +270,7 @@ func unfilter(row, prior []byte, bpp int) error {
 				cur[i] += byte(c)
 			}
 		}
-	default:
-		return formatErr("PNG", "row filter", "0 to 4", row[0])
 	}
-	return nil
 }
 
 func abs(v int) int {

@@ -24,6 +24,9 @@ const (
 	tiffOldDeflate = 32946
 )
 
+// maxTIFFRow bounds one row of a strip, of which a buffer is made.
+const maxTIFFRow = 32 << 20
+
 // A tiffGrid is the division of a plane into strips or tiles.
 type tiffGrid struct {
 	tiled           bool
@@ -95,8 +98,11 @@ func (t *tiffReader) pixels() (*Image, error) {
 	if err := t.enough(g, planes, spp); err != nil {
 		return nil, err
 	}
-	m := newImage(t.mode, t.width, t.height)
 	rowBytes := (g.width*t.bits*spp + 7) / 8
+	if rowBytes > maxTIFFRow {
+		return nil, &LimitError{Thing: "bytes in a TIFF row", Limit: maxTIFFRow, Found: int64(rowBytes)}
+	}
+	m := newImage(t.mode, t.width, t.height)
 	row := make([]byte, rowBytes)
 	codec := &tiffCodec{t: t, g: g, rowBytes: rowBytes}
 	perPlane := g.across * g.down

@@ -24,7 +24,7 @@ def bad_png(rng):
     yield "header-short", magic + chunk(b"IHDR", b"\0\0\0\1\0\0\0\1\x08") + chunk(b"IDAT", data) + end
     for w, h in ((0, 15), (20, 0), (100_000, 100_000), (2 ** 31, 1), (2 ** 32 - 1, 2 ** 32 - 1), (178_956_971, 1)):
         yield f"size-{w}x{h}", magic + ihdr(w, h) + chunk(b"IDAT", data) + end
-    for w, h in ((13000, 13000), (1, 178_956_970)):
+    for w, h in ((13000, 13000), (1, 178_956_970), (178_956_970, 1)):
         yield f"size-{w}x{h}-without-data", magic + ihdr(w, h, 16, 6) + chunk(b"IDAT", data) + end
     yield "depth-3", magic + ihdr(20, 15, 3) + chunk(b"IDAT", data) + end
     yield "colour-type-5", magic + ihdr(20, 15, 8, 5) + chunk(b"IDAT", data) + end
@@ -131,6 +131,8 @@ def bad_tiff(rng):
             "photometric-8": {262: (SHORT, [8])}, "floats": {339: (SHORT, [3, 3, 3])}, "fill-order-3": {266: (SHORT, [3])},
             "extra-sample-9": {277: (SHORT, [4]), 258: (SHORT, [8] * 4), 338: (SHORT, [9])}}.items():
         yield name, tiff_image(a, 8, 2, **{f"tag{k}": v for k, v in tags.items()})
+    wide = {256: (LONG, [178_956_970]), 257: (SHORT, [1]), 258: (SHORT, [16] * 4), 259: (SHORT, [8]), 262: (SHORT, [2]), 277: (SHORT, [4]), 278: (SHORT, [1])}
+    yield "size-178956970x1", tiff(wide, [BOMB])
     yield "size-13000-deflate", tiff_image(a, 8, 2, compression=8, tag256=(LONG, [13000]), tag257=(LONG, [13000]))
     yield "bomb", tiff({256: (SHORT, [37]), 257: (SHORT, [23]), 258: (SHORT, [8]), 259: (SHORT, [8]), 262: (SHORT, [1]), 277: (SHORT, [1]), 278: (SHORT, [23])}, [BOMB])
     for w, h in ((0, 16), (16, 0), (2 ** 31, 2 ** 31), (2 ** 20, 16)):

@@ -82,6 +82,10 @@ def png_files(rng):
     yield "png/bad-pixel-checksum.png", png(a, 8, 0)[:-16] + b"\1\2\3\4" + whole[-12:]
     yield "png/surplus-data.png", png(a, 8, 0, data=png_data(np.concatenate([a, a]), 8))
     yield "png/fewer-rows.png", png(a, 8, 0, size=(30, 21), data=png_data(a, 8))
+    wide = picture(rng, 70_000, 3, 3)
+    yield "png/segments.png", png(wide // 32 * 32, 8, 2)
+    yield "png/segments-adam7.png", png(wide[:2] // 32 * 32, 8, 2, True)
+    yield "png/far-fewer-rows.png", png(a, 8, 0, size=(90_000, 21), data=png_data(a, 8))
     yield "png/empty-pixel-chunks.png", png(a, 8, 0, before=[chunk(b"IDAT", b"")])
 
 
