@@ -20,11 +20,16 @@ type decoder struct {
 	dcTables        [4]*huffTable
 	acTables        [4]*huffTable
 	restartInterval int // MCUs, 0 for none
+	conditioning    struct {
+		dc [16][2]uint8 // bounds L and U
+		ac [16]uint8    // Kx
+	}
 
 	// Frame.
 	width, height int
 	progressive   bool
-	onePass       bool // one scan has everything: no coefficients are kept
+	arith         *arithDecoder // nil for Huffman coding
+	onePass       bool          // one scan has everything: no coefficients are kept
 	comps         []component
 	hMax, vMax    int
 	mcusX, mcusY  int
@@ -76,7 +81,7 @@ func (d *decoder) readHeader() error {
 // decode reads the scans and returns the picture.
 func (d *decoder) decode() (*Image, error) {
 	d.onePass = !d.progressive && len(d.scan) == len(d.comps)
-	if !d.progressive {
+	if !d.progressive && d.arith == nil {
 		d.assumeTables()
 	}
 	if err := d.startScan(); err != nil {

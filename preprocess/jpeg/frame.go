@@ -18,6 +18,7 @@ type component struct {
 	dcTable            int // of the current scan
 	acTable            int
 	dcPred             int32
+	dcContext          int       // of arithmetic coding
 	plane              []byte    // ring of two MCU rows of samples
 	planeStride        int       // bytes a row of plane
 	hExpand            int       // hmax / h
@@ -70,6 +71,10 @@ func (d *decoder) parseSOF(m byte, s *segment) error {
 	case markerSOF0, markerSOF1:
 	case markerSOF2:
 		d.progressive = true
+	case markerSOF9:
+		d.arith = new(arithDecoder)
+	case markerSOF10:
+		d.arith, d.progressive = new(arithDecoder), true
 	default:
 		return &UnsupportedError{name, processName(m)}
 	}
@@ -92,11 +97,8 @@ func (d *decoder) parseSOF(m byte, s *segment) error {
 }
 
 func processName(m byte) string {
-	switch m {
-	case 0xc3, 0xcb:
+	if m == 0xc3 || m == 0xcb {
 		return "lossless coding"
-	case 0xc9, 0xca:
-		return "arithmetic coding"
 	}
 	return "hierarchical coding"
 }

@@ -8,10 +8,20 @@
 // colour space, and its way with damaged data: what Pillow decodes after a
 // warning is decoded alike, what Pillow refuses is an error.
 //
-// Baseline, extended sequential and progressive Huffman coding with 8 bits a
-// sample are decoded, grey, YCbCr, RGB, CMYK and YCCK, at every sampling with
-// whole ratios. Arithmetic, lossless and hierarchical coding and 12 bits a
-// sample are an UnsupportedError.
+// Baseline, extended sequential and progressive files with 8 bits a sample are
+// decoded, in Huffman or arithmetic coding, grey, YCbCr, RGB, CMYK and YCCK, at
+// every sampling with whole ratios. Lossless coding, which Pillow decodes, is an
+// UnsupportedError, as are hierarchical coding and 12 bits a sample.
+//
+// # How it works
+//
+// A source reads the file in blocks of 64 KiB (source.go), markers and headers
+// are in marker.go and frame.go. The only scan of an ordinary baseline file is
+// decoded MCU by MCU into strips of samples (scan.go, sequential.go); files of
+// several scans are first collected as coefficients (progressive.go, arith.go)
+// and transformed at the end (output.go). The strips are upsampled and
+// converted to pixels as soon as their rows are complete (upsample.go,
+// color.go).
 package jpeg
 
 import "io"

@@ -12,6 +12,8 @@ const (
 	markerSOF1  = 0xc1 // extended sequential, Huffman
 	markerSOF2  = 0xc2 // progressive, Huffman
 	markerDHT   = 0xc4
+	markerSOF9  = 0xc9 // extended sequential, arithmetic
+	markerSOF10 = 0xca // progressive, arithmetic
 	markerJPG   = 0xc8
 	markerDAC   = 0xcc
 	markerSOF15 = 0xcf
@@ -87,6 +89,9 @@ func (d *decoder) resetImage() {
 	d.sawSOI = true
 	d.restartInterval = 0
 	d.sawJFIF, d.sawAdobe, d.adobeTransform = false, false, 0
+	for i := range d.conditioning.dc {
+		d.conditioning.dc[i], d.conditioning.ac[i] = [2]uint8{0, 1}, 5
+	}
 }
 
 // readMarkers reads segments up to and including the next SOS or EOI and
@@ -326,8 +331,8 @@ func (d *decoder) parseDQT(s *segment) error {
 	return nil
 }
 
-// parseDAC checks a segment of conditioning for arithmetic coding. A file that
-// is not so coded may have one too, but not a wrong one.
+// parseDAC reads the conditioning for arithmetic coding (T.81 B.2.4.3). A file
+// that is not so coded may have a DAC segment too, but not a wrong one.
 func (d *decoder) parseDAC(s *segment) error {
 	for s.size > 0 {
 		b, err := s.next(2)
@@ -336,6 +341,11 @@ func (d *decoder) parseDAC(s *segment) error {
 		}
 		if b[0] > 31 || b[0] < 16 && b[1]&15 > b[1]>>4 {
 			return d.src.errorf("DAC", "table 0 to 31 and bounds in order", "%d with %#02x", b[0], b[1])
+		}
+		if i := b[0] & 15; b[0] < 16 {
+			d.conditioning.dc[i] = [2]uint8{b[1] & 15, b[1] >> 4}
+		} else {
+			d.conditioning.ac[i] = b[1]
 		}
 	}
 	return nil

@@ -16,19 +16,7 @@ func (d *decoder) coefficients(i int) *block { return (*block)(d.coefs[64*i:]) }
 
 // decodeScan decodes one scan of a multi-scan file into d.coefs.
 func (d *decoder) decodeScan() error {
-	decode := (*decoder).sequentialBlock
-	if d.progressive {
-		switch {
-		case d.ss == 0 && d.ah == 0:
-			decode = (*decoder).firstDC
-		case d.ss == 0:
-			decode = (*decoder).refineDC
-		case d.ah == 0:
-			decode = (*decoder).firstAC
-		default:
-			decode = (*decoder).refineAC
-		}
-	}
+	decode := d.scanFunc()
 	if len(d.scan) == 1 {
 		c := d.scan[0]
 		for by := range c.blocksY {
@@ -70,6 +58,30 @@ func (d *decoder) decodeScan() error {
 		}
 	}
 	return nil
+}
+
+// scanFunc returns the function that decodes a block of the current scan.
+func (d *decoder) scanFunc() func(d *decoder, i int, c *component) bool {
+	kind := 0 // one of the four of a progressive file
+	if d.ss > 0 {
+		kind += 2
+	}
+	if d.ah > 0 {
+		kind++
+	}
+	switch {
+	case !d.progressive && d.arith == nil:
+		return (*decoder).sequentialBlock
+	case !d.progressive:
+		return (*decoder).arithSequential
+	case d.arith == nil:
+		return [4]func(*decoder, int, *component) bool{
+			(*decoder).firstDC, (*decoder).refineDC, (*decoder).firstAC, (*decoder).refineAC,
+		}[kind]
+	}
+	return [4]func(*decoder, int, *component) bool{
+		(*decoder).arithFirstDC, (*decoder).arithRefineDC, (*decoder).arithFirstAC, (*decoder).arithRefineAC,
+	}[kind]
 }
 
 // startMCU does what is due before an MCU in row my of a multi-scan file.

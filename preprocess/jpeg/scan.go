@@ -17,7 +17,7 @@ func (d *decoder) startScan() error {
 			}
 			c.quant = d.quant[c.quantID]
 		}
-		c.dcPred = 0
+		c.dcPred, c.dcContext = 0, 0
 	}
 	if len(d.scan) > 1 && blocks > maxMCUBlocks {
 		return d.src.errorf("SOS", fmt.Sprintf("at most %d blocks in an MCU", maxMCUBlocks), "%d", blocks)
@@ -28,7 +28,13 @@ func (d *decoder) startScan() error {
 		}
 		d.noteProgress()
 	}
+	if d.arith != nil {
+		d.arith.reset()
+	}
 	for _, c := range d.scan {
+		if d.arith != nil {
+			break
+		}
 		if !d.progressive || d.ss == 0 && d.ah == 0 {
 			if err := d.prepareTable("DC", &d.dcTables, c.dcTable); err != nil {
 				return err
@@ -136,6 +142,10 @@ func (d *decoder) decodeMCU(mx, my int) error {
 		d.tryMCU(mx, my, skipBlock)
 		return nil
 	}
+	if d.arith != nil {
+		d.tryMCU(mx, my, (*decoder).arithBlock)
+		return d.err
+	}
 	type state struct {
 		bits   bitState
 		marker byte
@@ -200,7 +210,17 @@ func (d *decoder) tryMCU(mx, my int, decode func(*decoder, *block, *component, *
 
 // restart passes the next RST marker, by libjpeg's rules for streams in which
 // it is missing or another stands in its place.
-func (d *decoder) restart() error {
+func (d *decoder) restart() (err error) {
+	if d.arith != nil {
+		d.arith.reset()
+		d.src.frozen = true
+		defer func() {
+			d.src.frozen = false
+			if err == errSuspended {
+				err = d.arithEnd()
+			}
+		}()
+	}
 	d.bitState = bitState{}
 	if d.marker == 0 {
 		if err := d.nextMarker(); err != nil {
@@ -214,7 +234,7 @@ func (d *decoder) restart() error {
 	}
 	d.nextRestart = (d.nextRestart + 1) & 7
 	for _, c := range d.scan {
-		c.dcPred = 0
+		c.dcPred, c.dcContext = 0, 0
 	}
 	d.eobRun = 0
 	d.restartsLeft = d.restartInterval

@@ -523,9 +523,6 @@ def bad_files(rng):
     prog = plain(rng, 40, 30, comps, progressive=True)
     sof, sos, dht, dqt = (seq.index(b"\xff" + bytes([m])) for m in (0xC0, 0xDA, 0xC4, 0xDB))
 
-    def patch(data, at, value):
-        return data[:at] + value + data[at + len(value) :]
-
     yield "empty", b""
     yield "not-jpeg", b"\x89PNG\r\n\x1a\n" + bytes(40)
     for name, data in (("seq", seq), ("prog", prog)):
@@ -591,6 +588,26 @@ def bad_files(rng):
         yield "damaged-%02d" % i, damage(rng, random_file(rng, 40))
 
 
+def arithmetic_files(rng):
+    """Files that claim arithmetic coding. Any bits decode to something, so the
+    data of other files, and others with more small bytes in them, will do."""
+    for i in range(40):
+        data = random_file(rng, 60)
+        at = min(k for k in (data.find(b"\xff" + bytes([m])) for m in (0xC0, 0xC1, 0xC2)) if k > 0)
+        data = patch(data, at + 1, b"\xca" if data[at + 1] == 0xC2 else b"\xc9")
+        if i % 3 == 0:
+            data = data[:at] + b"\xff\xcc\0\x06\0\x21\x10" + bytes([rng.choice([1, 20, 63])]) + data[at:]
+        if i % 2:
+            scan = data.index(b"\xff\xda") + 14
+            keep = lambda j: data[j] == 255 or data[j - 1] == 255 or rng.random() < 0.5
+            data = data[:scan] + bytes(data[j] if keep(j) else rng.randrange(60) for j in range(scan, len(data)))
+        yield "%02d" % i, data
+
+
+def patch(data, at, value):
+    return data[:at] + value + data[at + len(value) :]
+
+
 def versions():
     return "# Pillow %s, libjpeg-turbo %s" % (PIL.__version__, features.version_feature("libjpeg_turbo"))
 
@@ -617,6 +634,7 @@ def main():
         return
     files = [("good/" + name, data) for name, data in golden_files(rng)]
     files += [("bad/" + name, data) for name, data in bad_files(rng)]
+    files += [("arith/" + name, data) for name, data in arithmetic_files(random.Random(2))]
     lines += ["\t".join((name, *decode(data))) for name, data in files]
     refused = [line for line in lines if line.startswith("good/") and "\terror\t" in line]
     assert not refused, refused
