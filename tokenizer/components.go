@@ -230,10 +230,15 @@ func (c *componentReader) template(raw []byte, v *vocabulary, depth int) (before
 	case "Sequence":
 		for _, raw := range x.Processors {
 			outer, end, err := c.template(raw, v, depth+1)
-			if err != nil {
+			switch {
+			case err != nil:
 				return nil, nil, err
+			case len(outer)+len(end) == 0:
+			case len(before)+len(behind) > 0: // the second would enclose each special id of the first
+				return nil, nil, unsupported(kind, x, "one processor that adds special ids")
+			default:
+				before, behind = outer, end
 			}
-			before, behind = append(outer, before...), append(behind, end...)
 		}
 		return before, behind, nil
 	}

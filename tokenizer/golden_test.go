@@ -24,6 +24,18 @@ type goldenRow struct {
 
 func readGolden(t testing.TB, name string, visit func(line int, row *goldenRow)) {
 	t.Helper()
+	readLines(t, name, func(line int, data []byte) {
+		var row goldenRow
+		if err := json.Unmarshal(data, &row); err != nil {
+			t.Fatalf("%s:%d: %v", name, line, err)
+		}
+		visit(line, &row)
+	})
+}
+
+// readLines calls visit for each line of a compressed file.
+func readLines(t testing.TB, name string, visit func(line int, data []byte)) {
+	t.Helper()
 	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +48,7 @@ func readGolden(t testing.TB, name string, visit func(line int, row *goldenRow))
 	s := bufio.NewScanner(z)
 	s.Buffer(nil, 1<<20)
 	for line := 1; s.Scan(); line++ {
-		var row goldenRow
-		if err := json.Unmarshal(s.Bytes(), &row); err != nil {
-			t.Fatalf("%s:%d: %v", name, line, err)
-		}
-		visit(line, &row)
+		visit(line, s.Bytes())
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)

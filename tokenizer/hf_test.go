@@ -25,8 +25,8 @@ func TestHFAll(t *testing.T) {
 
 func checkHF(t *testing.T, folder string, wantTexts int) {
 	names, err := filepath.Glob(filepath.Join(folder, "*.jsonl.gz"))
-	if err != nil || len(names) < 8 {
-		t.Fatalf("%s: %d files, want 8: %v", folder, len(names), err)
+	if err != nil || len(names) < 9 {
+		t.Fatalf("%s: %d files, want 9: %v", folder, len(names), err)
 	}
 	for _, name := range names {
 		kind := strings.TrimSuffix(filepath.Base(name), ".jsonl.gz")

@@ -92,6 +92,7 @@ func TestLoadErrors(t *testing.T) {
 		{"fast", "tokenizer.json", replace(`"ids":[0]`, `"ids":[99999]`), "post_processor.single[0]"},
 		{"fast", "tokenizer.json", replace(`{"SpecialToken":{"id":"<s>"`, `{"SpecialToken":{"id":"<t>"`), `"<t>"`},
 		{"fast", "tokenizer.json", replace(`"single":[`, `"single":[{"Sequence":{"id":"A"}},`), "post_processor.single"},
+		{"fast", "tokenizer.json", replace(`"processors":[`, `"processors":[{"type":"BertProcessing","sep":["x",1],"cls":["x",1]},`), "one processor that adds special ids"},
 		{"fast", "tokenizer.json", replace(`{"id":700,`, `{"id":701,`), "added token"},
 		{"fast", "tokenizer.json", replace(`"single_word":false`, `"single_word":true`), "single_word"},
 		{"fast", "tokenizer.json", replace(`"content":"old cat"`, `"content":""`), "added_tokens"},

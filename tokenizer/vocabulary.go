@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -156,27 +157,56 @@ func parseMergesText(file string, data []byte, clip bool) ([][2]string, error) {
 type mergeList [][2]string
 
 func (m *mergeList) UnmarshalJSON(data []byte) error {
-	return eachElement(data, "model.merges", maxSymbols, func(i int, raw json.RawMessage) error {
-		pair, ok := parseMerge(raw)
-		if !ok {
-			return &FileError{tokenizerFile, fmt.Sprintf("model.merges[%d]", i), "two symbols", quote(string(raw)), nil}
+	if string(data) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return &FileError{tokenizerFile, "model.merges", "an array", describe(t), err}
+	}
+	*m = make(mergeList, 0, min(bytes.Count(data, []byte(","))+1, maxSymbols))
+	for i := 0; d.More(); i++ {
+		if i == maxSymbols {
+			return &FileError{tokenizerFile, "model.merges", fmt.Sprintf("at most %d", maxSymbols), "more", nil}
+		}
+		pair, err := readMerge(d)
+		if err != nil {
+			return &FileError{tokenizerFile, fmt.Sprintf("model.merges[%d]", i), "two symbols", err.Error(), nil}
 		}
 		*m = append(*m, pair)
-		return nil
-	})
+	}
+	return nil
 }
 
-func parseMerge(raw []byte) (pair [2]string, ok bool) {
-	if raw[0] == '"' {
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return pair, false
+// readMerge reads one merge, without the garbage of decoding it as a value of
+// its own.
+func readMerge(d *json.Decoder) (pair [2]string, err error) {
+	t, err := d.Token()
+	if err != nil {
+		return pair, err
+	}
+	if s, ok := t.(string); ok {
+		if pair, ok = splitPair(s); !ok {
+			err = errors.New(quote(s))
 		}
-		return splitPair(s)
+		return pair, err
 	}
-	var parts []string
-	if json.Unmarshal(raw, &parts) != nil || len(parts) != 2 || parts[0] == "" || parts[1] == "" {
-		return pair, false
+	if t != json.Delim('[') {
+		return pair, errors.New(describe(t))
 	}
-	return [2]string(parts), true
+	for i := range pair {
+		t, err := d.Token()
+		if err != nil {
+			return pair, err
+		}
+		s, ok := t.(string)
+		if !ok || s == "" {
+			return pair, errors.New(describe(t))
+		}
+		pair[i] = s
+	}
+	if t, err = d.Token(); err == nil && t != json.Delim(']') {
+		err = errors.New("more: " + describe(t))
+	}
+	return pair, err
 }

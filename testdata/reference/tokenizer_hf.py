@@ -119,6 +119,11 @@ def build(root):
     put(folder, "tokenizer_config.json", {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, "model_max_length": 77, "pad_token": "!"})
     put(folder, "special_tokens_map.json", {"bos_token": flags("<|startoftext|>"), "eos_token": flags("<|endoftext|>"), "unk_token": flags("<|endoftext|>")})
 
+    # Files without any settings.
+    folder = new("clip-bare")
+    clip.model.save(str(folder))
+    put(folder, "config.json", {"model_type": "clip"})
+
     folder = new("roberta-files")
     roberta.model.save(str(folder))
     put(folder, "config.json", {"model_type": "roberta"})
@@ -163,7 +168,11 @@ def build(root):
     clip.save(str(folder / "tokenizer.json"))
     data = load(folder, "tokenizer.json")
     data["model"].update(ignore_merges=True, fuse_unk=True, unk_token="<|endoftext|>")
-    data["model"]["vocab"] = {k: v for k, v in data["model"]["vocab"].items()}
+    # Without the bytes of most non-ASCII characters, so that unknown symbols follow each other.
+    symbols = sorted(data["model"]["vocab"].items(), key=lambda item: item[1])
+    kept = [s for s, _ in symbols if not (len(s) == 1 and 0xC0 <= ord(s) < 0x144) or s == "Ġ"]
+    data["model"]["merges"] = [m for m in data["model"]["merges"] if all(x in kept for x in m)]
+    data["model"]["vocab"] = {s: i for i, s in enumerate(kept)}
     edit_json(folder, model=data["model"], normalizer=None,
               pre_tokenizer={"type": "Sequence", "pretokenizers": [
                   {"type": "Split", "pattern": {"Regex": CLIP_PATTERN}, "behavior": "Isolated", "invert": False},
