@@ -604,6 +604,30 @@ def arithmetic_files(rng):
         yield "%02d" % i, data
 
 
+def large_files(rng):
+    """Files of more than one block of reading, 64 KiB, and such with an end
+    that is wrong just before or behind the border of a block."""
+    for i in range(8):
+        noise = np.random.RandomState(rng.randrange(1 << 30)).randint(0, 256, (210, 280, 3)).astype(np.uint8)
+        out = io.BytesIO()
+        restart = rng.choice([0, 7])
+        Image.fromarray(noise).save(out, "JPEG", quality=95, subsampling=i % 3, progressive=i == 1, restart_marker_blocks=restart)
+        data = out.getvalue()
+        assert len(data) > 65536, len(data)
+        wrong = b"\xff\xc4\0\x20" + b"\xff" * 30
+        if i < 2:
+            yield "%d" % i, data
+        elif i == 2:
+            yield "cut-eoi", data[:-2]
+        elif i == 3:
+            yield "cut", data[: 65536 + 5]
+        else:
+            # A comment moves the end of the picture to the border of a block.
+            pad = (-len(data) - 4 - (30, 2, 0, -4)[i - 4]) % 65536
+            data = data[:2] + b"\xff\xfe" + struct.pack(">H", min(pad, 65000) + 2) + bytes(min(pad, 65000)) + data[2:]
+            yield "end-%d" % i, data[:-2] + wrong
+
+
 def patch(data, at, value):
     return data[:at] + value + data[at + len(value) :]
 
@@ -635,6 +659,7 @@ def main():
     files = [("good/" + name, data) for name, data in golden_files(rng)]
     files += [("bad/" + name, data) for name, data in bad_files(rng)]
     files += [("arith/" + name, data) for name, data in arithmetic_files(random.Random(2))]
+    files += [("large/" + name, data) for name, data in large_files(random.Random(3))]
     lines += ["\t".join((name, *decode(data))) for name, data in files]
     refused = [line for line in lines if line.startswith("good/") and "\terror\t" in line]
     assert not refused, refused
