@@ -73,8 +73,8 @@ def greedy(rng, main, n):
         if rng.random() < 0.3:
             options["temperature"] = rng.choice([0.5, 2.0])
         extras(rng, options)
-        if not main and i % 4 == 0:
-            options["max_seq_len"] = rng.choice([1, 2, 4, options["seq_len"] - 1, options["seq_len"]])
+        if not main and rng.random() < 0.3:
+            options["max_seq_len"] = rng.choice([1, 2, 3, 5, options["seq_len"] - 1, options["seq_len"]])
         case = base(rng, rng.choice([1, 1, 3]), **options)
         if i % 2:
             most = options["seq_len"] - 1 if main else options["seq_len"] + 2
