@@ -16,8 +16,10 @@ import (
 // Model is a loaded CoCa with its tokenizer and its preprocessing.
 type Model struct {
 	*Spec
-	run  *infer.Runtime
-	file *weights.File
+	run       *infer.Runtime
+	file      *weights.File
+	tensors   *fileSource // nil without a file
+	precision Precision
 }
 
 // Option changes how a model is loaded.
@@ -27,7 +29,7 @@ type options struct {
 	pretrained string
 	arch       string
 	threads    int
-	precision  Precision
+	precision  *Precision // nil: as the file is stored if it is packed, else float32
 	device     exec.Device
 	pull       Puller
 }
@@ -60,7 +62,7 @@ func ParsePrecision(name string) (Precision, error) { return exec.ParsePrecision
 
 // WithPrecision keeps the weights of linear maps in a narrower type; the
 // default is float32.
-func WithPrecision(p Precision) Option { return func(o *options) { o.precision = p } }
+func WithPrecision(p Precision) Option { return func(o *options) { o.precision = &p } }
 
 // WithDevice runs the model on another device than the CPU. The model closes it.
 func WithDevice(d exec.Device) Option { return func(o *options) { o.device = d } }
@@ -110,11 +112,11 @@ func Open(fsys fs.FS, name string, opts ...Option) (*Model, error) {
 func open(src source, file *weights.File, o options) (*Model, error) {
 	m := &Model{file: file}
 	err := file.Guard(func() error {
-		tensors, err := newFileSource(file)
-		if err != nil {
+		var err error
+		if m.tensors, err = newFileSource(file); err != nil {
 			return err
 		}
-		return m.build(src, tensors, o)
+		return m.build(src, m.tensors, o)
 	})
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -137,14 +139,39 @@ func (m *Model) build(src source, tensors nn.Source, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.weights, err)
 	}
-	dev := o.device
-	if dev == nil {
-		if dev, err = exec.NewCPU(o.threads, o.precision); err != nil {
-			return err
-		}
+	dev, err := m.device(o)
+	if err != nil {
+		return err
 	}
 	m.run = infer.New(core, dev)
 	return nil
+}
+
+// device is the wanted one, or a CPU that uses weights as they are stored
+// where it can.
+func (m *Model) device(o options) (exec.Device, error) {
+	if o.device != nil {
+		if m.tensors != nil && m.tensors.pack != nil {
+			return nil, &PackError{m.tensors.path, "device", "the CPU that the weights were packed for", o.device.Name()}
+		}
+		return o.device, nil
+	}
+	cpu := exec.CPUOptions{Threads: o.threads}
+	if o.precision != nil {
+		m.precision = *o.precision
+	}
+	if t := m.tensors; t != nil {
+		if t.pack != nil {
+			if o.precision != nil && *o.precision != t.pack.precision {
+				return nil, &PackError{t.path, "precision", precisionName(*o.precision), precisionName(t.pack.precision)}
+			}
+			m.precision = t.pack.precision
+		}
+		t.precision = m.precision
+		cpu.Prepared, cpu.Packed = t.prepared, t.released
+	}
+	cpu.Precision = m.precision
+	return exec.NewCPUWith(cpu)
 }
 
 // Close gives back threads and memory. Calls that are running finish first;

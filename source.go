@@ -3,6 +3,7 @@ package coca
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/weights"
@@ -10,32 +11,65 @@ import (
 
 // fileSource hands out the tensors of a file by the model's names.
 type fileSource struct {
-	names   []string
-	tensors map[string]weights.Tensor
+	path      string
+	names     []string
+	tensors   map[string]weights.Tensor
+	precision Precision
+
+	pack        *packing                  // nil if the file is not packed
+	packed      map[string]weights.Tensor // its panels
+	placeholder []float32                 // stands in graphs for weights that are packed; never read
 }
 
 func newFileSource(f *weights.File) (*fileSource, error) {
+	s := &fileSource{path: f.Path(), tensors: map[string]weights.Tensor{}, packed: map[string]weights.Tensor{}}
+	var err error
+	if s.pack, err = readPacking(f); err != nil {
+		return nil, err
+	}
 	var stored []string
 	for _, t := range f.Tensors() {
+		if s.pack != nil && strings.Contains(t.Name, "#") {
+			if s.packed[t.Name], err = f.Tensor(t.Name); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		stored = append(stored, t.Name)
 	}
 	renames, err := weights.Sanitize(stored)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path(), err)
 	}
-	s := &fileSource{tensors: map[string]weights.Tensor{}}
 	for _, r := range renames {
 		if r.To == "" {
 			continue
 		}
-		t, err := f.Tensor(r.From)
-		if err != nil {
+		if s.tensors[r.To], err = f.Tensor(r.From); err != nil {
 			return nil, err
 		}
 		s.names = append(s.names, r.To)
-		s.tensors[r.To] = t
+	}
+	if s.pack != nil {
+		s.precision = s.pack.precision
+		s.standIn()
 	}
 	return s, nil
+}
+
+// standIn names the packed tensors and makes memory that stands for each of
+// them. No page of it is ever touched.
+func (s *fileSource) standIn() {
+	largest := 0
+	for name, shape := range s.pack.shapes {
+		s.names = append(s.names, name)
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		largest = max(largest, n)
+	}
+	s.placeholder = make([]float32, largest)
 }
 
 // Names implements nn.Source.
@@ -43,12 +77,28 @@ func (s *fileSource) Names() []string { return s.names }
 
 // Shape implements nn.Source.
 func (s *fileSource) Shape(name string) ([]int, bool) {
+	if s.pack != nil {
+		if shape, ok := s.pack.shapes[name]; ok {
+			return shape, true
+		}
+	}
 	t, ok := s.tensors[name]
 	return t.Shape, ok
 }
 
 // Float32 implements nn.Source.
-func (s *fileSource) Float32(name string) ([]float32, error) { return s.tensors[name].Float32() }
+func (s *fileSource) Float32(name string) ([]float32, error) {
+	if s.pack != nil {
+		if shape, ok := s.pack.shapes[name]; ok {
+			n := 1
+			for _, d := range shape {
+				n *= d
+			}
+			return s.placeholder[:n:n], nil
+		}
+	}
+	return s.tensors[name].Float32()
+}
 
 // Round implements nn.Rounder.
 func (s *fileSource) Round(name string) func(float32) float32 {

@@ -253,27 +253,51 @@ func (r *Runtime) newScoreProgram(size textSize) (*scoreProgram, error) {
 // Costs counts what the programs of one image, one text of full length and one
 // row of a decode step take.
 func (r *Runtime) Costs() (image, text, step op.Cost, err error) {
-	img, err := r.Model.ImageGraph(1)
+	programs, err := r.compileAll()
 	if err != nil {
 		return
 	}
-	txt, err := r.Model.TextGraph(1, r.Model.Config.Text.ContextLength)
-	if err != nil {
-		return
+	if len(programs) > 2 {
+		step = programs[2].Cost()
 	}
-	one, err := r.Model.StepGraph(1, r.Model.NewState(1, 1))
-	if err != nil {
-		return
+	return programs[0].Cost(), programs[1].Cost(), step, nil
+}
+
+// CompileAll binds every weight of the model to the device.
+func (r *Runtime) CompileAll(ctx context.Context) error {
+	if err := r.lock(ctx); err != nil {
+		return err
 	}
-	for _, p := range []struct {
-		cost    *op.Cost
-		outputs []*G.Node
-	}{{&image, append([]*G.Node{img.Features}, img.Keys...)}, {&text, []*G.Node{txt.Features}}, {&step, []*G.Node{one.Logits}}} {
-		program, err := exec.Compile(r.device, p.outputs...)
+	defer r.unlock()
+	_, err := r.compileAll()
+	return err
+}
+
+// compileAll compiles programs for one image, one text and one row.
+func (r *Runtime) compileAll() ([]*exec.Program, error) {
+	image, err := r.Model.ImageGraph(1)
+	if err != nil {
+		return nil, err
+	}
+	text, err := r.Model.TextGraph(1, r.Model.Config.Text.ContextLength)
+	if err != nil {
+		return nil, err
+	}
+	graphs := [][]*G.Node{append([]*G.Node{image.Features}, image.Keys...), {text.Features}}
+	if !r.Model.Config.Text.NoCausalMask {
+		step, err := r.Model.StepGraph(1, r.Model.NewState(1, 1))
 		if err != nil {
-			return image, text, step, err
+			return nil, err
 		}
-		*p.cost = program.Cost()
+		graphs = append(graphs, []*G.Node{step.Logits})
 	}
-	return
+	var list []*exec.Program
+	for _, outputs := range graphs {
+		p, err := exec.Compile(r.device, outputs...)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }

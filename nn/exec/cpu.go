@@ -2,6 +2,8 @@ package exec
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -13,19 +15,43 @@ import (
 
 // CPU is the device that runs kernels of package kernel on a pool of threads.
 type CPU struct {
-	pool      *kernel.Pool
-	precision Precision
+	pool *kernel.Pool
+	opts CPUOptions
 
 	mu       sync.Mutex
-	matrices map[matrixKey]*kernel.Matrix
+	matrices map[matrixKey]*Matrix
 }
 
-// matrixKey identifies a weight by its memory: programs that use the same
-// weight share its prepared form.
+// matrixKey identifies a weight: programs that use the same one share its
+// prepared form. The memory tells apart the models that share a device.
 type matrixKey struct {
+	name    string
 	data    *float32
 	in, out int
 	order   kernel.Order
+}
+
+// Matrix is the weight of a linear map as the device keeps it.
+type Matrix struct {
+	*kernel.Matrix
+	Name   string
+	packed func(name string)
+	told   sync.Once
+}
+
+// CPUOptions are the choices of a CPU device.
+type CPUOptions struct {
+	Threads   int // 0: one per processor
+	Precision Precision
+
+	// Prepared, if not nil, is asked for each weight by its name before it is
+	// made from the input's float32 values; it returns nil for a weight that it
+	// does not have. Rows of a weight have the name NAME[lo:hi].
+	Prepared func(name string, out, in int, order kernel.Order) (*kernel.Matrix, error)
+
+	// Packed, if not nil, is told that the values of a weight were copied into
+	// panels and are not read any more.
+	Packed func(name string)
 }
 
 // Precision is how a device keeps and multiplies the weights of linear maps.
@@ -56,18 +82,23 @@ func ParsePrecision(name string) (Precision, error) {
 // processor. It fails if the environment asks for an instruction set that the
 // machine lacks (COCA_ISA).
 func NewCPU(threads int, precision Precision) (*CPU, error) {
-	if threads < 0 {
-		return nil, fmt.Errorf("threads: want 0 or more, got %d", threads)
+	return NewCPUWith(CPUOptions{Threads: threads, Precision: precision})
+}
+
+// NewCPUWith is NewCPU with more choices.
+func NewCPUWith(opts CPUOptions) (*CPU, error) {
+	if opts.Threads < 0 {
+		return nil, fmt.Errorf("threads: want 0 or more, got %d", opts.Threads)
 	}
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err
 	}
-	return &CPU{pool: kernel.NewPool(threads), precision: precision, matrices: map[matrixKey]*kernel.Matrix{}}, nil
+	return &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}}, nil
 }
 
 // Name implements Device.
 func (d *CPU) Name() string {
-	return fmt.Sprintf("cpu %s, %d threads, %s", kernel.ISA(), d.pool.Threads(), d.precision)
+	return fmt.Sprintf("cpu %s, %d threads, %s", kernel.ISA(), d.pool.Threads(), d.opts.Precision)
 }
 
 // Close implements Device.
@@ -84,18 +115,50 @@ func (d *CPU) Overwrites(o G.Op) int {
 	return -1
 }
 
-// matrix is the shared weight that lies at the given memory.
-func (d *CPU) matrix(data []float32, out, in int, order kernel.Order) *kernel.Matrix {
+// matrix is the shared weight of a name that lies at the given memory.
+func (d *CPU) matrix(name string, data []float32, out, in int, order kernel.Order) (*Matrix, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := matrixKey{unsafe.SliceData(data), in, out, order}
-	m := d.matrices[key]
-	if m == nil {
-		m = kernel.NewMatrixPrecision(data, out, in, order, d.precision)
-		d.matrices[key] = m
+	key := matrixKey{name, unsafe.SliceData(data), in, out, order}
+	if m := d.matrices[key]; m != nil {
+		return m, nil
 	}
-	return m
+	m := &Matrix{Name: name, packed: d.opts.Packed}
+	if d.opts.Prepared != nil {
+		var err error
+		if m.Matrix, err = d.opts.Prepared(name, out, in, order); err != nil {
+			return nil, err
+		}
+	}
+	if m.Matrix == nil {
+		m.Matrix = kernel.NewMatrixPrecision(data, out, in, order, d.opts.Precision)
+	}
+	d.matrices[key] = m
+	return m, nil
 }
+
+// linear runs the product, and tells once that it was packed.
+func (m *Matrix) linear(p *kernel.Pool, y, x []float32, rows int, e kernel.Epilogue) {
+	m.Linear(p, y, x, rows, e)
+	if m.packed != nil && m.Packed() {
+		m.told.Do(func() { m.packed(m.Name) })
+	}
+}
+
+// Matrices lists the weights of all programs compiled so far, by name.
+func (d *CPU) Matrices() []*Matrix {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []*Matrix
+	for _, m := range d.matrices {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, func(a, b *Matrix) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Pool is the device's threads.
+func (d *CPU) Pool() *kernel.Pool { return d.pool }
 
 // Bind implements Device.
 func (d *CPU) Bind(o G.Op, out Operand, in []Operand) (Kernel, error) {
@@ -182,9 +245,12 @@ func (d *CPU) linear(o *op.Linear, out Operand, in []Operand) (Kernel, error) {
 	nin, nout := o.Sizes(in[1].Shape)
 	rows, _ := rowsAndWidth(in[0])
 	y, x, e := floats(out), data[0], o.Epilogue(data)
-	m := d.matrix(data[1], nout, nin, o.Order)
+	m, err := d.matrix(in[1].Name, data[1], nout, nin, o.Order)
+	if err != nil {
+		return nil, err
+	}
 	return func() error {
-		m.Linear(d.pool, y, x, rows, e)
+		m.linear(d.pool, y, x, rows, e)
 		return nil
 	}, nil
 }

@@ -23,6 +23,9 @@ type Operand struct {
 	// Data is the device's memory: []float32, []int32 or []bool on the CPU.
 	Data any
 
+	// Name is the name of an input, empty for what the program computes.
+	Name string
+
 	// Input marks an input of the graph: the program never writes it, except
 	// through an operator that is made to (the caches of CachedAttention).
 	Input bool

@@ -62,7 +62,7 @@ func (p *Program) bind(dev Device, sorted []*G.Node, where map[*G.Node]span, mem
 			if n.Value() == nil {
 				return fmt.Errorf("graph: input %s has no value", n.Name())
 			}
-			place.Data, place.Input = n.Value().Data(), true
+			place.Data, place.Input, place.Name = n.Value().Data(), true, n.Name()
 		case out != nil:
 			place.Data = out.Data()
 		case n.Dtype() == tensor.Float32:
