@@ -21,11 +21,11 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 def config(name):
     text = dict(embed_cls=True, output_tokens=True, hf_tokenizer_name="tokenizer.json")
     if name == "shapes":
-        return dict(embed_dim=128, custom_text=True,
-                    vision_cfg=dict(image_size=64, patch_size=8, width=144, head_width=36, layers=3, attentional_pool=True,
+        return dict(embed_dim=96, custom_text=True,
+                    vision_cfg=dict(image_size=64, patch_size=8, width=112, head_width=28, layers=3, attentional_pool=True,
                                     attn_pooler_queries=33, attn_pooler_heads=4, output_tokens=True),
-                    text_cfg=dict(context_length=32, vocab_size=600, width=128, heads=4, layers=2, **text),
-                    multimodal_cfg=dict(context_length=32, vocab_size=600, width=128, heads=4, layers=2, attn_pooler_heads=4))
+                    text_cfg=dict(context_length=32, vocab_size=600, width=96, heads=4, layers=1, **text),
+                    multimodal_cfg=dict(context_length=32, vocab_size=600, width=96, heads=4, layers=2, attn_pooler_heads=4))
     return dict(embed_dim=64, custom_text=True, quick_gelu=True,
                 vision_cfg=dict(image_size=48, patch_size=8, width=96, head_width=24, layers=3, mlp_ratio=3.0,
                                 ls_init_value=0.5, output_tokens=True),
@@ -33,7 +33,7 @@ def config(name):
                 multimodal_cfg=dict(context_length=20, vocab_size=470, width=96, heads=6, layers=1, ls_init_value=0.5))
 
 
-RECIPE = {"shapes": dict(batch=48, lr=2e-3, warmup=100, steps=1800, seed=1, storage="BF16"),
+RECIPE = {"shapes": dict(batch=48, lr=2.5e-3, warmup=100, steps=1800, seed=1, storage="BF16"),
           "plain": dict(batch=64, lr=2e-3, warmup=100, steps=1300, seed=2, storage="F16")}
 
 
