@@ -10,6 +10,11 @@ type bitState struct {
 	acc  uint64
 	bits int
 	pad  int
+
+	loaded int  // bits loaded since the last restart, without padding
+	ahead  bool // loaded in strides of our own, not libjpeg's; see align
+	anchor int  // loaded when that began
+	tail   int  // bits taken since libjpeg last looked whether it had enough
 }
 
 // refill tops up acc to at least 32 bits, enough for one code and the bits
@@ -21,6 +26,7 @@ func (d *decoder) refill(acc uint64, bits int) (uint64, int, bool) {
 		// No byte is 0xff if no byte of the complement is zero.
 		if (^x-0x01010101)&x&0x80808080 == 0 {
 			s.pos = p + 4
+			d.loaded += 32
 			return acc<<32 | uint64(x), bits + 32, true
 		}
 	}
@@ -44,6 +50,7 @@ func (d *decoder) refillSlow(acc uint64, bits int) (uint64, int, bool) {
 		if d.marker == 0 {
 			acc = acc<<8 | uint64(c)
 			bits += 8
+			d.loaded += 8
 		}
 	}
 	return acc, bits, true

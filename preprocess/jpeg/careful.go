@@ -10,6 +10,51 @@ const (
 	carefulLook  = 8  // and looks up codes by this many bits
 )
 
+// align brings the bit stream to the state that libjpeg's would be in. Far from
+// the end of the window libjpeg loads 48 bits whenever it looks, before each
+// code and before the bits appended to it, and has no more than 16. So what it
+// has loaded follows from what it had when that began and from where it looked
+// last.
+func (d *decoder) align() {
+	if !d.ahead || d.marker != 0 {
+		return
+	}
+	d.ahead = false
+	looked := d.loaded - d.bits - d.tail
+	want := d.anchor
+	if lack := looked + 17 - want; lack > 0 {
+		want += (lack + 47) / 48 * 48
+	}
+	for d.loaded < want {
+		c, ok := d.dataByte()
+		if !ok || d.marker != 0 {
+			break
+		}
+		d.acc = d.acc<<8 | uint64(c)
+		d.bits += 8
+		d.loaded += 8
+	}
+	for d.loaded > want {
+		d.unreadByte()
+	}
+	d.anchor = d.loaded
+}
+
+// unreadByte gives back the last byte of data that was loaded, with its
+// stuffing.
+func (d *decoder) unreadByte() {
+	s := &d.src
+	s.pos--
+	if s.buf[s.pos] == 0 {
+		for s.pos > 0 && s.buf[s.pos-1] == 0xff {
+			s.pos--
+		}
+	}
+	d.acc >>= 8
+	d.bits -= 8
+	d.loaded -= 8
+}
+
 // carefulBlock is decodeBlock with the reading habits of libjpeg.
 func (d *decoder) carefulBlock(blk *block, c *component, q *[64]uint16) (s shape, ok bool) {
 	size, ok := d.carefulSymbol(d.dcTables[c.dcTable])
@@ -107,8 +152,10 @@ func (d *decoder) carefulFill(n int) bool {
 		if d.marker == 0 {
 			d.acc = d.acc<<8 | uint64(c)
 			d.bits += 8
+			d.loaded += 8
 		}
 	}
+	d.anchor = d.loaded
 	if n > d.bits {
 		d.insufficient = true
 		d.acc <<= uint(carefulDepth - d.bits)

@@ -40,6 +40,7 @@ type decoder struct {
 	// Scan.
 	scan           []*component
 	ss, se, ah, al int
+	mcuBlocks      int // blocks of an MCU
 	scans          int
 	work           int64 // blocks visited by the scans so far
 	nextRestart    byte  // number of the next RST marker

@@ -312,6 +312,9 @@ func (d *decoder) parseDQT(s *segment) error {
 			size = 128
 		}
 		if s.size < size {
+			if d.src.frozen && len(s.data)+len(d.src.buf)-d.src.pos < size {
+				return errSuspended // libjpeg reads on past the claimed end
+			}
 			return d.src.errorf("DQT", fmt.Sprintf("%d bytes", size), "%d", s.size)
 		}
 		if b, err = s.next(size); err != nil {

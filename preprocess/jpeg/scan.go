@@ -22,6 +22,7 @@ func (d *decoder) startScan() error {
 	if len(d.scan) > 1 && blocks > maxMCUBlocks {
 		return d.src.errorf("SOS", fmt.Sprintf("at most %d blocks in an MCU", maxMCUBlocks), "%d", blocks)
 	}
+	d.mcuBlocks = blocks
 	if d.progressive {
 		if err := d.checkProgression(); err != nil {
 			return err
@@ -146,39 +147,56 @@ func (d *decoder) decodeMCU(mx, my int) error {
 		d.tryMCU(mx, my, (*decoder).arithBlock)
 		return d.err
 	}
-	type state struct {
-		bits   bitState
-		marker byte
-		pos    int
-		pred   [4]int32
-	}
-	saved := state{bits: d.bitState, marker: d.marker, pos: d.src.pos}
-	for i, c := range d.scan {
-		saved.pred[i] = c.dcPred
-	}
-	restore := func() {
-		d.bitState, d.marker, d.src.pos = saved.bits, saved.marker, saved.pos
-		for i, c := range d.scan {
-			c.dcPred = saved.pred[i]
-		}
-	}
+	need := maxBlockBytes * d.mcuBlocks
 	for {
-		if d.marker != 0 || len(d.src.buf)-d.src.pos >= maxBlockBytes*len(d.scan)*d.hMax*d.vMax {
+		// libjpeg decodes without care where there are data enough, but not
+		// between restart markers; as those set things right again, it is
+		// enough to do likewise at the end of the file.
+		if d.marker == 0 && len(d.src.buf)-d.src.pos < need+history {
+			d.align()
+		}
+		saved := d.save()
+		if d.marker != 0 || len(d.src.buf)-d.src.pos >= need && !(d.restartInterval > 0 && d.src.eof) {
+			d.ahead = true
 			if d.tryMCU(mx, my, (*decoder).decodeBlock) {
-				d.insufficient = d.insufficient || d.exhausted()
+				d.insufficient = d.exhausted()
 				return nil
 			}
-			restore()
+			d.restore(&saved)
+			d.align()
+			saved = d.save()
 		}
 		if d.tryMCU(mx, my, (*decoder).carefulBlock) {
 			return nil
 		}
-		restore()
+		d.restore(&saved)
 		d.src.dropFill()
 		if err := d.src.grow(); err != nil {
 			return err
 		}
-		saved.pos = d.src.pos
+	}
+}
+
+// A position is what decoding an MCU changes.
+type position struct {
+	bits   bitState
+	marker byte
+	pos    int
+	pred   [4]int32
+}
+
+func (d *decoder) save() (p position) {
+	p.bits, p.marker, p.pos = d.bitState, d.marker, d.src.pos
+	for i, c := range d.scan {
+		p.pred[i] = c.dcPred
+	}
+	return p
+}
+
+func (d *decoder) restore(p *position) {
+	d.bitState, d.marker, d.src.pos = p.bits, p.marker, p.pos
+	for i, c := range d.scan {
+		c.dcPred = p.pred[i]
 	}
 }
 

@@ -1,5 +1,7 @@
 package jpeg
 
+import mathbits "math/bits"
+
 // maxBlockBytes is more than the largest block of a sequential scan needs:
 // 64 times a code of 16 and 15 appended bits, every byte stuffed.
 const maxBlockBytes = 512
@@ -44,6 +46,9 @@ func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (s shape,
 		if e := ac.direct[next]; e != 0 {
 			bits -= int(e & 0xff)
 			k += int(e >> 8 & 15)
+			if k >= 63 {
+				d.tail = mathbits.Len32(uint32(max(int32(e)>>16, -(int32(e) >> 16))))
+			}
 			z := zigzag[k]
 			v := int16(e>>16) * int16(q[z&63])
 			blk[z&63] = v
@@ -60,9 +65,11 @@ func (d *decoder) decodeBlock(blk *block, c *component, q *[64]uint16) (s shape,
 			symbol, length = int(sym), n
 		}
 		bits -= length
+		d.tail = length
 		k += symbol >> 4
 		if size = symbol & 15; size > 0 {
 			bits -= size
+			d.tail = size
 			z := zigzag[k]
 			v := int16(extend(int32(acc>>(uint(bits)&63))&(1<<size-1), size)) * int16(q[z&63])
 			blk[z&63] = v

@@ -20,6 +20,9 @@ type source struct {
 // offset returns the file offset of the next unread byte.
 func (s *source) offset() int64 { return s.start + int64(s.pos) }
 
+// history is how many bytes before pos grow keeps, for decoder.unreadByte.
+const history = 16
+
 // grow drops what has been read and appends the next chunk. It returns
 // errSuspended when frozen, and a FormatError at the end of the file.
 func (s *source) grow() error {
@@ -29,17 +32,18 @@ func (s *source) grow() error {
 	if s.eof {
 		return s.truncated()
 	}
-	rest := len(s.buf) - s.pos
+	drop := max(s.pos-history, 0)
+	rest := len(s.buf) - drop
 	if need := rest + chunkSize; cap(s.buf) < need {
 		nb := make([]byte, rest, need+chunkSize/8)
-		copy(nb, s.buf[s.pos:])
+		copy(nb, s.buf[drop:])
 		s.buf = nb
 	} else {
-		copy(s.buf[:rest], s.buf[s.pos:])
+		copy(s.buf[:rest], s.buf[drop:])
 		s.buf = s.buf[:rest]
 	}
-	s.start += int64(s.pos)
-	s.pos = 0
+	s.start += int64(drop)
+	s.pos -= drop
 	n, err := io.ReadFull(s.r, s.buf[rest:rest+chunkSize])
 	s.buf = s.buf[:rest+n]
 	switch err {
