@@ -141,6 +141,26 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// MarshalJSON writes c as a preprocess_cfg object with all of OpenCLIP's keys.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	var size any = c.Height
+	if c.Height != c.Width {
+		size = [2]int{c.Height, c.Width}
+	}
+	return json.Marshal(struct {
+		Size          any           `json:"size"`
+		Mode          string        `json:"mode"`
+		Mean          [3]float64    `json:"mean"`
+		Std           [3]float64    `json:"std"`
+		Interpolation Interpolation `json:"interpolation"`
+		ResizeMode    ResizeMode    `json:"resize_mode"`
+		FillColor     int           `json:"fill_color"`
+	}{size, "RGB", c.Mean, c.Std, c.Interpolation, c.ResizeMode, c.FillColor})
+}
+
 // ParseConfig reads a preprocess_cfg JSON object over DefaultConfig(size).
 func ParseConfig(data []byte, size int) (Config, error) {
 	c := DefaultConfig(size)

@@ -3,7 +3,9 @@ package preprocess
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -40,6 +42,46 @@ func TestParseConfig(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"preprocess_cfg": {"size": 32}}`), &inside); err != nil || inside.Preprocess_cfg != DefaultConfig(32) {
 		t.Errorf("inside another object: %+v, %v", inside, err)
 	}
+}
+
+func TestMarshalConfig(t *testing.T) {
+	c := DefaultConfig(224)
+	data, err := json.Marshal(c)
+	const want = `{"size":224,"mode":"RGB","mean":[0.48145466,0.4578275,0.40821073],"std":[0.26862954,0.26130258,0.27577711],` +
+		`"interpolation":"bicubic","resize_mode":"shortest","fill_color":0}`
+	if err != nil || string(data) != want {
+		t.Errorf("%s, %v", data, err)
+	}
+	c.Width, c.ResizeMode, c.FillColor, c.Mean[1] = 336, Longest, -3, 1.0/3
+	if data, err = json.Marshal(c); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := ParseConfig(data, 1); err != nil || back != c {
+		t.Errorf("%s came back as %+v, %v", data, back, err)
+	}
+	if _, err := json.Marshal(Config{}); err == nil {
+		t.Error("an invalid configuration was written")
+	}
+}
+
+// TestConcurrentApply shares one image and one configuration; run with -race.
+func TestConcurrentApply(t *testing.T) {
+	m, c := formulaPicture(t, "RGBA", 90, 300), DefaultConfig(32)
+	want, err := c.Apply(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				if got, err := c.Apply(m); err != nil || !slices.Equal(got, want) {
+					t.Errorf("another result; %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestBadConfig(t *testing.T) {
