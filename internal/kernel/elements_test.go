@@ -89,19 +89,25 @@ func TestLayerNormInPlaceAndConstant(t *testing.T) {
 
 // GELU on a dense grid against float64 erfc: within 1e-7·|x| and a rounding.
 func TestActivationsOnGrid(t *testing.T) {
-	eachISA(t, func(t *testing.T) {
-		const n = 400001
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(-12 + 24*float64(i)/(n-1))
+	const n = 200001
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(-12 + 24*float64(i)/(n-1))
+	}
+	x = append(x, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, 1e-20, -1e-20, 88, -88, 1e30, -1e30, 3e38, -3e38)
+	expected := map[Activation][]float64{}
+	for _, act := range []Activation{None, GELU, QuickGELU} {
+		for _, v := range x {
+			expected[act] = append(expected[act], activate64(act, float64(v)))
 		}
-		x = append(x, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, 1e-20, -1e-20, 88, -88, 1e30, -1e30, 3e38, -3e38)
+	}
+	eachISA(t, func(t *testing.T) {
 		y := make([]float32, len(x))
 		for _, act := range []Activation{None, GELU, QuickGELU} {
 			Activate(nil, y, x, act)
 			var worst float64
 			for i, v := range x {
-				want := activate64(act, float64(v))
+				want := expected[act][i]
 				tolerance := 1e-7*math.Min(math.Abs(float64(v)), 10) + unit*math.Abs(want) + 1e-37
 				if act == QuickGELU { // a rounding of the exponent is relative to the exponential
 					tolerance = (8+2*math.Abs(float64(v)))*unit*math.Abs(want) + 1e-30

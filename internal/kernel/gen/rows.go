@@ -55,7 +55,7 @@ func dotKernel(v isa, rows int) {
 	}
 	for j := range dotOutputs {
 		VMOVUPS(strided(w, wRow, w3, j), ws)
-		PREFETCHT0(strided(ahead, wRow, w3, j))
+		PREFETCHT1(strided(ahead, wRow, w3, j))
 		for i := range xs {
 			VFMADD231PS(xs[i], ws, acc[i*dotOutputs+j])
 		}
@@ -158,7 +158,7 @@ func axpyKernel(v isa, inputs int) {
 	SHLQ(Imm(2), cRow)
 	w3, ahead := GP64(), GP64()
 	LEAQ(Mem{Base: wRow, Index: wRow, Scale: 2}, w3)
-	LEAQ(Mem{Base: w, Index: wRow, Scale: 4}, ahead)
+	LEAQ(Mem{Base: w, Index: wRow, Scale: 8}, ahead) // into the second-level cache; see tileKernel
 	last := v.newTail(n)
 	whole := GP64()
 	MOVQ(n, whole)
@@ -170,7 +170,7 @@ func axpyKernel(v isa, inputs int) {
 		for k := range ws {
 			v.load(strided(w, wRow, w3, k), ws[k], t)
 			if t == nil && inputs == 4 {
-				PREFETCHT0(strided(ahead, wRow, w3, k))
+				PREFETCHT1(strided(ahead, wRow, w3, k))
 			}
 		}
 		Load(Param("x"), x)
