@@ -191,12 +191,11 @@ func (x *component) byteLevel() stage {
 func (x *component) split() (stage, error) {
 	const kind = "pre_tokenizer Split"
 	var s stage
-	switch p := x.Pattern; {
-	case p.Regex != nil && *p.Regex == clipPattern:
-		s.scan = scanHF
-	case p.Regex != nil && *p.Regex == gpt2Pattern:
+	if p := x.Pattern; p.Regex != nil && *p.Regex == gpt2Pattern {
 		s.scan = scanGPT2
-	default:
+	} else if literals, ok := p.clip(); ok {
+		s.scan = scanHF(literals)
+	} else {
 		return s, &UnsupportedError{tokenizerFile, kind, p.describe(), "the pattern of CLIP or of GPT-2"}
 	}
 	switch {
@@ -207,6 +206,39 @@ func (x *component) split() (stage, error) {
 		return s, &UnsupportedError{tokenizerFile, kind, fmt.Sprintf("behavior %s, invert %t", quote(x.Behavior), x.Invert), "Removed and inverted, or Isolated"}
 	}
 	return s, nil
+}
+
+// clip reports whether p is CLIP's pattern, and the strings that it matches
+// before anything else: files made of the original vocabulary begin with
+// <\|startoftext\|>|<\|endoftext\|>|.
+func (p pattern) clip() (literals []string, ok bool) {
+	if p.Regex == nil {
+		return nil, false
+	}
+	head, ok := strings.CutSuffix(*p.Regex, clipPattern)
+	if !ok || head == "" {
+		return nil, ok
+	}
+	var one strings.Builder
+	for i := 0; i < len(head); i++ {
+		switch c := head[i]; {
+		case c == '|':
+			// The scanner looks for literals only where a "<" stands.
+			if !strings.HasPrefix(one.String(), "<") {
+				return nil, false
+			}
+			literals = append(literals, one.String())
+			one.Reset()
+		case c == '\\' && i+1 < len(head) && strings.IndexByte(`|\.[](){}*+?^$<>_-/`, head[i+1]) >= 0:
+			i++
+			one.WriteByte(head[i])
+		case strings.IndexByte(`\.[](){}*+?^$`, c) >= 0:
+			return nil, false
+		default:
+			one.WriteByte(c)
+		}
+	}
+	return literals, one.Len() == 0
 }
 
 // template reads the post-processor: the ids that stand before and behind a text.

@@ -146,7 +146,7 @@ func loadVocab(vocabData, mergesData []byte, s *settings) (*Tokenizer, error) {
 		t.pipeline.normalizers = []func(string) string{
 			nfcHF, func(text string) string { return squeezeSpaces(text, " ") }, lowerHF,
 		}
-		t.pipeline.stages = []stage{{scan: scanHF}, {scan: scanGPT2}}
+		t.pipeline.stages = []stage{{scan: scanHF(nil)}, {scan: scanGPT2}}
 	case classRoberta, classGPT2:
 		t.pipeline.stages = []stage{{scan: scanGPT2, prefixSpace: s.AddPrefixSpace}}
 	default:

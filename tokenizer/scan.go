@@ -39,12 +39,19 @@ func scanCLIP(text string) (skip, n int) {
 	})
 }
 
-// scanHF splits by the pattern of Hugging Face's CLIP tokenizers, which knows
-// no special strings and does not ignore case.
-func scanHF(text string) (skip, n int) {
-	return scanWords(text, hfTable, func(text string) int {
+// scanHF splits by the pattern of Hugging Face's CLIP tokenizers, which does not
+// ignore case. It knows no special strings but those given, each of which
+// begins with "<": in some files the pattern names them first.
+func scanHF(literals []string) scanner {
+	find := func(text string) int {
+		for _, l := range literals {
+			if strings.HasPrefix(text, l) {
+				return len(l)
+			}
+		}
 		return contraction(text, exactPrefix)
-	})
+	}
+	return func(text string) (skip, n int) { return scanWords(text, hfTable, find) }
 }
 
 // scanWords finds the next token: what literal finds, one or more letters, one

@@ -79,7 +79,7 @@ func checkUnits(t *testing.T, name string, want int) {
 			want []string
 		}{
 			{"scanCLIP", scanCLIP, row.CLIP},
-			{"scanHF", scanHF, row.HFCLIP},
+			{"scanHF", scanHF(nil), row.HFCLIP},
 			{"scanGPT2", scanGPT2, row.GPT2},
 		} {
 			if got := scanAll(check.scan, row.Text); !slices.Equal(got, check.want) {
