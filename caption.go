@@ -43,10 +43,12 @@ func WithPrompt(text string) CaptionOption { return func(c *captionOptions) { c.
 func WithNumCaptions(n int) CaptionOption { return func(c *captionOptions) { c.NumCaptions = n } }
 
 // Search returns the default search of a profile with this model's special
-// ids and context length.
+// ids and context length, and with captions no longer than the model allows.
 func (m *Model) Search(p generate.Profile) generate.Options {
 	o := generate.DefaultOptions(p)
 	o.ContextLength = m.cfg.MaxTokens()
+	o.SeqLen = min(o.SeqLen, o.ContextLength+1)
+	o.MinSeqLen = min(o.MinSeqLen, o.SeqLen-1)
 	if m.tok != nil {
 		o.SOT, o.EOT, o.Pad = m.tok.SOT(), m.tok.EOT(), int32(m.cfg.PadID)
 	}

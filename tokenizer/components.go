@@ -25,6 +25,7 @@ type component struct {
 	Normalizers    componentList   `json:"normalizers"`
 	PreTokenizers  componentList   `json:"pretokenizers"`
 	Processors     componentList   `json:"processors"`
+	Decoders       componentList   `json:"decoders"`
 	Pattern        pattern         `json:"pattern"`
 	Content        string          `json:"content"`
 	Behavior       string          `json:"behavior"`
@@ -239,6 +240,29 @@ func (p pattern) clip() (literals []string, ok bool) {
 		}
 	}
 	return literals, one.Len() == 0
+}
+
+// decodesSuffix reports whether a decoder turns the end-of-word suffix of
+// symbols into a space: a Replace of it by a space, or by what a ByteLevel then
+// reads as one, or a BPEDecoder. Decoders change no ids, so those of other types are passed over.
+func (c *componentReader) decodesSuffix(raw []byte, suffix string, depth int) (bool, error) {
+	x, err := c.read("decoder", raw, depth)
+	if x == nil || err != nil || suffix == "" {
+		return false, err
+	}
+	switch x.Type {
+	case "BPEDecoder":
+		return true, nil
+	case "Replace":
+		return x.Pattern.String != nil && *x.Pattern.String == suffix && (x.Content == " " || x.Content == "Ġ"), nil
+	case "Sequence":
+		for _, raw := range x.Decoders {
+			if ok, err := c.decodesSuffix(raw, suffix, depth+1); ok || err != nil {
+				return ok, err
+			}
+		}
+	}
+	return false, nil
 }
 
 // template reads the post-processor: the ids that stand before and behind a text.

@@ -8,6 +8,7 @@ import (
 
 // tokenizerJSON is the part of a tokenizer.json that ids depend on.
 type tokenizerJSON struct {
+	Decoder    json.RawMessage `json:"decoder"`
 	Truncation *struct {
 		Direction string `json:"direction"`
 	} `json:"truncation"`
@@ -115,6 +116,9 @@ func loadJSON(data []byte, s *settings) (*Tokenizer, error) {
 		t.whole = byteWords(v)
 	}
 	c := componentReader{settings: s}
+	if t.wordEnds, err = c.decodesSuffix(file.Decoder, t.suffix, 0); err != nil {
+		return nil, err
+	}
 	if t.pipeline.normalizers, err = c.normalizers(file.Normalizer, 0); err != nil {
 		return nil, err
 	}

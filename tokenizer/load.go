@@ -196,9 +196,9 @@ func (t *Tokenizer) setSymbols(file string, v *vocabulary, unknown string) error
 func (t *Tokenizer) finish(v *vocabulary, s *settings, special specialTokens) error {
 	t.clean = CleanWhitespace
 	t.split = (*Tokenizer).splitHF
-	t.trim = s.class == classCLIP || s.class == "" && t.suffix != ""
+	t.trim = s.class == classCLIP || s.class == "" && t.suffix != "" || t.wordEnds
 	if !t.trim {
-		t.suffix = "" // only CLIPTokenizer's decode knows of it
+		t.suffix = "" // neither CLIPTokenizer's decode nor the file's decoder knows of it
 	}
 	t.padLeft = s.PaddingSide == "left"
 	t.cutLeft = s.TruncationSide == "left"

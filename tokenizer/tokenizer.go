@@ -20,6 +20,7 @@ type Tokenizer struct {
 	fuse    bool             // one unknown symbol for a run of such bytes
 	whole   map[string]int32 // words that are looked up before any merge; usually nil
 
+	wordEnds       bool      // the file's decoder turns suffix into a space
 	suffix         string    // end-of-word mark that Decode turns into a space, "</w>" or ""
 	trim           bool      // Decode trims white space
 	pipeline       *pipeline // of a Hugging Face tokenizer
