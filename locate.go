@@ -74,7 +74,7 @@ func locate(ctx context.Context, name string, o options) (source, error) {
 		return locateHub(ctx, name, name, o)
 	}
 	info, statErr := os.Stat(name)
-	if _, err := model.Named(name); err == nil && (statErr != nil || o.pretrained != "") {
+	if model.IsNamed(name) && (statErr != nil || o.pretrained != "") {
 		return locatePretrained(ctx, name, o)
 	}
 	switch {
@@ -103,6 +103,9 @@ func isHubName(name string) bool {
 
 // locatePretrained finds the weights of a built-in architecture.
 func locatePretrained(ctx context.Context, arch string, o options) (source, error) {
+	if _, err := model.Named(arch); err != nil {
+		return source{}, err // an architecture that is known and not supported
+	}
 	if o.pretrained == "" {
 		return source{}, &NameError{arch, "weights for this architecture: a tag or a file (--pretrained)"}
 	}
@@ -171,7 +174,7 @@ func locateFile(path, arch string) (source, error) {
 	if arch == "" {
 		return s, nil
 	}
-	if _, err := model.Named(arch); err == nil {
+	if model.IsNamed(arch) {
 		s.arch = arch
 		return s, nil
 	}

@@ -28,7 +28,7 @@ type Spec struct {
 // is enough here.
 func LoadSpec(ctx context.Context, name string, opts ...Option) (*Spec, error) {
 	o := loadOptions(opts)
-	if _, err := model.Named(name); err == nil && o.pretrained == "" {
+	if model.IsNamed(name) && o.pretrained == "" {
 		return newSpec(source{name: name, arch: name}, nil)
 	}
 	src, err := locate(ctx, name, o)

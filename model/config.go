@@ -253,18 +253,29 @@ func Names() []string {
 	return names
 }
 
-// Named is the config of a built-in architecture. Upper and lower case, "-"
-// and "_" are not told apart.
-func Named(name string) (Config, error) {
+// IsNamed reports whether a name is that of a built-in architecture. Upper and
+// lower case, "-" and "_" are not told apart.
+func IsNamed(name string) bool { return canonical(name) != "" }
+
+func canonical(name string) string {
 	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	for _, known := range Names() {
 		if fold(known) == fold(name) {
-			data, err := configs.ReadFile("configs/" + known + ".json")
-			if err != nil {
-				return Config{}, err
-			}
-			return ParseConfig(data)
+			return known
 		}
 	}
-	return Config{}, &ConfigError{"architecture", "one of " + strings.Join(Names(), ", "), fmt.Sprintf("%q", name)}
+	return ""
+}
+
+// Named is the config of a built-in architecture; see [IsNamed].
+func Named(name string) (Config, error) {
+	known := canonical(name)
+	if known == "" {
+		return Config{}, &ConfigError{"architecture", "one of " + strings.Join(Names(), ", "), fmt.Sprintf("%q", name)}
+	}
+	data, err := configs.ReadFile("configs/" + known + ".json")
+	if err != nil {
+		return Config{}, err
+	}
+	return ParseConfig(data)
 }

@@ -59,7 +59,7 @@ func (a *app) inspectCommand() *cobra.Command {
 // describe loads a model, or only its architecture if it has no weights.
 func (a *app) describe(c *cobra.Command, flags *modelFlags) (*coca.Spec, []tensorObject, error) {
 	var list []tensorObject
-	if _, err := model.Named(flags.model); err == nil && flags.pretrained == "" {
+	if model.IsNamed(flags.model) && flags.pretrained == "" {
 		s, err := flags.spec(c.Context(), a)
 		if err != nil {
 			return nil, nil, err
