@@ -135,6 +135,9 @@ type Count int
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *Count) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return fmt.Errorf("number of layers: want a whole number, got null")
+	}
 	var list []int
 	if json.Unmarshal(data, &list) == nil && list != nil {
 		*c = -1

@@ -152,10 +152,12 @@ func (c Config) checkText() error {
 	}
 	switch t.PoolType {
 	case "argmax", "first", "last", "eos":
-	default:
-		if !t.EmbedCLS { // with a class token pool_type is not looked at
-			return &ConfigError{"text_cfg.pool_type", "argmax, first, last or eos", t.PoolType}
+	case "none":
+		if !t.EmbedCLS { // a class token overrides the pool type
+			return &ConfigError{"text_cfg.pool_type", "argmax, first, last or eos (the text feature must be one vector)", t.PoolType}
 		}
+	default:
+		return &ConfigError{"text_cfg.pool_type", "argmax, first, last, eos or none", t.PoolType}
 	}
 	if t.ProjType != "linear" && t.ProjType != "none" {
 		return &ConfigError{"text_cfg.proj_type", "linear or none", t.ProjType}
