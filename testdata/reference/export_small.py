@@ -83,7 +83,7 @@ A CoCa of {n:,} parameters, trained with open_clip's own model class and loss on
 It knows eight shapes ({shapes}), eight colours ({colours}), the numbers two to four, three sizes, a few
 positions, and plain, striped, checkered and fading backgrounds. It has never seen a photograph: of anything but such drawings it says
 something about coloured shapes, and it is wrong. It cannot read, name people, places or things, or count beyond four.
-It is a test object{default}, not a captioner for real pictures.
+It is a test object{default}, not a captioner for real pictures.{limit}
 
 On {pictures} drawn pictures that it was not trained on, {beam:.1%} of the captions (default beam search) equal the description of the scene word for
 word, but for the opening ("a picture of", "there is"), which is random in training; with greedy decoding {greedy:.1%}. training.json has the
@@ -110,6 +110,7 @@ def main():
     (folder / "README.md").write_text(CARD.format(
         name=a.name, n=n, steps=state["step"], batch=recipe["batch"], shapes=", ".join(draw.SHAPES), colours=", ".join(draw.COLOURS),
         pictures=a.pictures, beam=result["beam_search"]["exact"], greedy=result["greedy"]["exact"], storage=recipe["storage"],
+        limit=" Its context of 20 ids cuts longer captions off, in training too." if a.name == "plain" else "",
         default=" and the model embedded in the command" if a.name == "shapes" else ""))
     print(json.dumps(result, indent=1))
 

@@ -33,8 +33,9 @@ def config(name):
                 multimodal_cfg=dict(context_length=20, vocab_size=470, width=96, heads=6, layers=1, ls_init_value=0.5))
 
 
-RECIPE = {"shapes": dict(batch=48, lr=2.5e-3, warmup=100, steps=1800, seed=1, storage="BF16"),
-          "plain": dict(batch=64, lr=2e-3, warmup=100, steps=1300, seed=2, storage="F16")}
+# stages: (until this step, length of the cosine schedule). shapes was trained on after a first end, plain brought to an earlier end.
+RECIPE = {"shapes": dict(batch=48, lr=2.5e-3, warmup=100, stages=[(1800, 1800), (4800, 4800)], seed=1, storage="BF16"),
+          "plain": dict(batch=64, lr=2e-3, warmup=100, stages=[(885, 1300), (1000, 1000)], seed=2, storage="F16")}
 
 
 def build(name, vocab):
@@ -68,13 +69,13 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("name", choices=sorted(RECIPE))
     p.add_argument("--work", required=True, type=Path)
-    p.add_argument("--steps", type=int)
+    p.add_argument("--steps", type=int, help="stop at this step instead of the recipe's last")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--minutes", type=float, default=0, help="stop at the next checkpoint after this long")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     recipe = RECIPE[a.name]
-    steps = a.steps or recipe["steps"]
+    steps = min(a.steps or recipe["stages"][-1][0], recipe["stages"][-1][0])
     from transformers import PreTrainedTokenizerFast
     tokdir = a.work / "tokenizer"
     if not (tokdir / "tokenizer.json").exists():
@@ -96,9 +97,10 @@ def main():
         model.load_state_dict(state["model"]); opt.load_state_dict(state["opt"])
         start, log = state["step"], state["log"]
     began = saved = time.time()
-    sums = np.zeros(2)
+    sums = []
     for step in range(start, steps):
-        lr = recipe["lr"] * min((step + 1) / recipe["warmup"], 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        length = next(n for until, n in recipe["stages"] if step < until)
+        lr = recipe["lr"] * min((step + 1) / recipe["warmup"], 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / length)))
         for g in opt.param_groups:
             g["lr"] = lr
         pics, words = zip(*(draw.training_picture(step * recipe["batch"] + i, size, mean, std) for i in range(recipe["batch"])))
@@ -110,11 +112,11 @@ def main():
         opt.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
-        sums += [con.item(), cap.item()]
+        sums.append([con.item(), cap.item()])
         if (step + 1) % 50 == 0:
-            log.append([step + 1, round(float(sums[0]) / 50, 4), round(float(sums[1]) / 50, 4)])
+            log.append([step + 1, *(round(float(v), 4) for v in np.mean(sums, 0))])
             print(*log[-1], f"lr {lr:.2e} {time.time() - began:.0f} s", flush=True)
-            sums[:] = 0
+            sums = []
         if time.time() - saved > 120 or step + 1 == steps:
             saved = time.time()
             torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "step": step + 1, "log": log}, str(ck) + ".part")
