@@ -363,3 +363,14 @@ func TestHeatmapAndVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestArchitecturePicture keeps the README's picture equal to what the command draws.
+func TestArchitecturePicture(t *testing.T) {
+	want, err := os.ReadFile("../../model/architecture.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, nil, "graph", "--model", "coca_ViT-L-14", "--format", "svg"); r.out != string(want) {
+		t.Error("model/architecture.svg is not what coca graph draws; see README.md for the command that makes it")
+	}
+}
