@@ -4,7 +4,9 @@ Tiny tokenizers are trained here on drawn captions, saved in the layouts that
 model folders have, loaded again through open_clip.tokenizer.HFTokenizer, and
 run over drawn texts.
 
-Usage: python tokenizer_hf.py                 writes ../golden/tokenizer/hf/
+Usage: python tokenizer_hf.py                 runs the committed tokenizers, writes ../golden/tokenizer/hf/*.gz
+       python tokenizer_hf.py --train         trains the tokenizers anew first; the trainer breaks ties at
+                                              random, so that they come out differently each time
        python tokenizer_hf.py --all FOLDER    also writes more rows there, for the test that reads
                                               COCA_TOKENIZER_HF
 """
@@ -206,8 +208,11 @@ def rows(folder, name, n):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=pathlib.Path, help="folder for the whole")
+    parser.add_argument("--train", action="store_true", help="train the tokenizers anew")
     args = parser.parse_args()
-    for name in build(GOLDEN):
+    if args.train:
+        build(GOLDEN)
+    for name in sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir()):
         all_rows = list(rows(GOLDEN / name, name, WHOLE))
         clip_golden.write(GOLDEN / f"{name}.jsonl.gz", [{"versions": VERSIONS}] + all_rows[:: WHOLE // SAMPLE])
         if args.all:

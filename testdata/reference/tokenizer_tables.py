@@ -178,6 +178,13 @@ def write_nfc():
         lines.append(f"{c:X} {'=' if composes else '>'} {d}")
     (OUT / "data" / "nfc.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
     ccc = [(c, unicodedata.combining(chr(c))) for c in CODE_POINTS if unicodedata.combining(chr(c))]
+    seconds = set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
+    for line in lines:
+        fields = line.split()
+        if fields[1] == "=":
+            seconds.add(int(fields[3], 16))
+    suspects = [(c, 1) for c in CODE_POINTS if unicodedata.combining(chr(c)) or unicodedata.normalize("NFC", chr(c)) != chr(c)
+                or ord(unicodedata.normalize("NFD", chr(c))[0]) in seconds]
     # Marks that Hugging Face's older tables take for starters: they do not
     # change places with a mark of a lower or a higher class.
     nfd = normalizers.NFD()
@@ -194,6 +201,7 @@ def write_nfc():
     whole = [c for c in CODE_POINTS if nfd.normalize_str(chr(c)) != unicodedata.normalize("NFD", chr(c))]
     go_file("tables_nfc.go", [
         go_spans("combiningClasses", "holds the canonical combining classes that are not 0.", ccc),
+        go_spans("nfcSuspects", "are the characters without which a text is in form C already.", suspects),
         go_spans("hfStarters", "are marks, and composites, that the Unicode version of Hugging Face's NFC leaves alone.",
                  sorted(unknown + [(c, 1) for c in whole])),
     ])
@@ -234,6 +242,35 @@ def write_ftfy():
     ])
 
 
+# Bits of a character in the mojibake repair, in the order of their values. The
+# first ones are ftfy's categories, the last ones its UTF-8 clues.
+BITS = ["common", "c1", "bad", "law", "currency", "start_punctuation", "end_punctuation", "numeric", "kaomoji",
+        "upper_accented", "lower_accented", "upper_common", "lower_common", "box"]
+CLUES = ["utf8_first_of_2", "utf8_first_of_3", "utf8_first_of_4", "utf8_continuation", "utf8_continuation_strict"]
+
+
+def write_mojibake():
+    sets = [ftfy.badness.MOJIBAKE_CATEGORIES[name] for name in BITS] + [ftfy.chardata.UTF8_CLUES[name] for name in CLUES]
+    classes = [re.compile(f"[{x}]") for x in sets]
+    points = []
+    for c in CODE_POINTS:
+        mask = sum(1 << i for i, x in enumerate(classes) if x.match(chr(c)))
+        if mask:
+            points.append((c, mask))
+    rows = wrap(f"{{{lo:#x}, {hi:#x}, {v:#x}}}," for lo, hi, v in spans(points))
+    encodings = "\n".join(
+        "\t{" + f"{go_string(name)}, [128]rune([]rune({go_string(bytes(range(128, 256)).decode(name))}))" + "},"
+        for name in ftfy.chardata.CHARMAP_ENCODINGS)
+    go_file("tables_mojibake.go", [
+        "// mojibakeBits holds the categories and UTF-8 clues of characters, as bits of the constants in badness.go.\n"
+        f"var mojibakeBits = []bitSpan{{\n{rows}\n}}\n",
+        "// charmaps are the single-byte encodings of the mojibake repair in the order in which they are tried, with the\n"
+        "// characters of the bytes from 0x80 on.\n"
+        f"var charmaps = []charmap{{\n{encodings}\n}}\n",
+        go_spans("wordSpans", "are the characters of Python's \\w.", [(c, 1) for c in CODE_POINTS if re.match(r"\w", chr(c))]),
+    ])
+
+
 def write_merges():
     merges = gzip.open(open_clip.tokenizer.default_bpe()).read().decode("utf-8").split("\n")
     merges = merges[1 : 49152 - 256 - 2 + 1]
@@ -262,6 +299,7 @@ def main():
     write_nfc()
     write_entities()
     write_ftfy()
+    write_mojibake()
     write_merges()
 
 
