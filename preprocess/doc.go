@@ -33,7 +33,7 @@
 //     32-bit samples; a palette, or premultiplied grey, with alpha; separate
 //     planes of 16 bits; the floating-point predictor;
 //   - PFM and Pillow's private PNM kinds;
-//   - arithmetic-coded and lossless JPEG.
+//   - lossless JPEG.
 //
 // # Limits
 //
