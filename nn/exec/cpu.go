@@ -34,6 +34,7 @@ type matrixKey struct {
 // Matrix is the weight of a linear map as the device keeps it.
 type Matrix struct {
 	*kernel.Matrix
+	data   []float32 // the input's values
 	Name   string
 	packed func(name string)
 	told   sync.Once
@@ -52,6 +53,11 @@ type CPUOptions struct {
 	// Packed, if not nil, is told that the values of a weight were copied into
 	// panels and are not read any more.
 	Packed func(name string)
+
+	// Training says that weights change from run to run. The device then keeps
+	// no prepared form of a weight: products lay weights out as they go, in memory
+	// that stays in the processor's cache. Precision, Prepared and Packed are not used.
+	Training bool
 }
 
 // Precision is how a device keeps and multiplies the weights of linear maps.
@@ -112,7 +118,7 @@ func (d *CPU) Overwrites(o G.Op) int {
 	if l, ok := o.(*op.Linear); ok && l.Residual {
 		return l.Arity() - 1
 	}
-	return -1
+	return overwritesGradient(o)
 }
 
 // matrix is the shared weight of a name that lies at the given memory.
@@ -123,7 +129,7 @@ func (d *CPU) matrix(name string, data []float32, out, in int, order kernel.Orde
 	if m := d.matrices[key]; m != nil {
 		return m, nil
 	}
-	m := &Matrix{Name: name, packed: d.opts.Packed}
+	m := &Matrix{Name: name, packed: d.opts.Packed, data: data}
 	if d.opts.Prepared != nil {
 		var err error
 		if m.Matrix, err = d.opts.Prepared(name, out, in, order); err != nil {
@@ -231,13 +237,16 @@ func (d *CPU) simple(o G.Op, out Operand, in []Operand) (Kernel, error) {
 		hidden, ids, length := out.Data.([]bool), ints(in[0]), in[0].Shape[1]
 		return func() error { o.Run(hidden, ids, length); return nil }, nil
 	}
-	return nil, &UnsupportedError{d.Name(), o.String()}
+	return d.gradient(o, out, in)
 }
 
 func (d *CPU) linear(o *op.Linear, out Operand, in []Operand) (Kernel, error) {
 	data := make([][]float32, len(in))
 	for i, x := range in {
 		data[i] = floats(x)
+	}
+	if d.opts.Training {
+		return d.product(o, out, in), nil
 	}
 	if !in[1].Input {
 		return nil, fmt.Errorf("%s: want an input of the graph as weight, got a computed value", o)

@@ -7,10 +7,76 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/seed-e0874532/coca/internal/kernel"
+	"github.com/seed-e0874532/coca/nn/op"
 )
 
+// graph is the part of an expression graph that outputs need, as a program
+// runs it.
+type graph struct {
+	sorted []*G.Node // operands before operators
+
+	// activations are the linear maps that need not be computed, because the
+	// same map without its activation is in the graph: an activation of that node
+	// is enough. A gradient needs the map's result before the activation.
+	activations map[*G.Node]*G.Node
+}
+
+// view sorts the part of a graph that the outputs need.
+func view(outputs []*G.Node) (*graph, error) {
+	g := &graph{activations: map[*G.Node]*G.Node{}}
+	sorted, err := g.order(outputs)
+	if err != nil {
+		return nil, err
+	}
+	// Maps with neither scale nor residual, by their operands.
+	key := func(n *G.Node) (name string, act kernel.Activation, ok bool) {
+		o, ok := n.Op().(*op.Linear)
+		if !ok || o.Scale || o.Residual {
+			return "", 0, false
+		}
+		for _, c := range operands(n) {
+			name += fmt.Sprint(c.ID(), " ")
+		}
+		return name + fmt.Sprint(o.Order), o.Act, true
+	}
+	plain := map[string]*G.Node{}
+	for _, n := range sorted {
+		if name, act, ok := key(n); ok && act == kernel.None {
+			plain[name] = n
+		}
+	}
+	for _, n := range sorted {
+		if name, act, ok := key(n); ok && act != kernel.None && plain[name] != nil {
+			g.activations[n] = plain[name]
+		}
+	}
+	g.sorted, err = g.order(outputs)
+	return g, err
+}
+
+// operands are what a node is computed from.
+func (g *graph) operands(n *G.Node) []*G.Node {
+	if z := g.activations[n]; z != nil {
+		return []*G.Node{z}
+	}
+	return operands(n)
+}
+
+// operator is how a node is computed, nil for an input or a constant.
+func (g *graph) operator(n *G.Node) G.Op {
+	if g.activations[n] != nil {
+		return op.NewActivation(n.Op().(*op.Linear).Act, n.Dims())
+	}
+	if n.Op() == nil || n.Value() != nil && n.Op().Arity() == 0 {
+		return nil
+	}
+	return n.Op()
+}
+
 // order lists the nodes that the outputs need, operands before operators.
-func order(outputs []*G.Node) ([]*G.Node, error) {
+func (g *graph) order(outputs []*G.Node) ([]*G.Node, error) {
 	const visiting, done = 1, 2
 	state := map[*G.Node]int{}
 	var sorted []*G.Node
@@ -23,7 +89,7 @@ func order(outputs []*G.Node) ([]*G.Node, error) {
 			return fmt.Errorf("graph: node %s depends on itself", n.Name())
 		}
 		state[n] = visiting
-		for _, c := range operands(n) {
+		for _, c := range g.operands(n) {
 			if err := visit(c); err != nil {
 				return err
 			}
@@ -52,28 +118,42 @@ func operands(n *G.Node) []*G.Node {
 	return list
 }
 
+// owner is the node whose memory a node lies in: a part of a vector lies in the
+// vector, unless it is an output.
+func owner(n *G.Node, outputs map[*G.Node]*tensor.Dense) *G.Node {
+	for aliased(n, outputs) {
+		n = operands(n)[0]
+	}
+	return n
+}
+
+func aliased(n *G.Node, outputs map[*G.Node]*tensor.Dense) bool {
+	_, part := n.Op().(*op.Part)
+	return part && outputs[n] == nil
+}
+
 // plan assigns every float32 intermediate a span of the arena and returns the
 // arena's size in floats. Values whose lifetimes overlap never share floats; an
 // operator that can work in place takes over the memory of an operand that nobody
 // needs afterwards. Outputs have memory of their own.
-func plan(dev Device, sorted []*G.Node, outputs map[*G.Node]*tensor.Dense) (where map[*G.Node]span, size int) {
+func plan(dev Device, g *graph, outputs map[*G.Node]*tensor.Dense) (where map[*G.Node]span, size int) {
 	lastUse := map[*G.Node]int{}
-	for i, n := range sorted {
-		for _, c := range operands(n) {
-			lastUse[c] = i
+	for i, n := range g.sorted {
+		for _, c := range g.operands(n) {
+			lastUse[owner(c, outputs)] = i
 		}
 	}
 	var a arena
 	where = map[*G.Node]span{}
 	live := map[*G.Node]bool{} // owns its span
-	for i, n := range sorted {
-		if n.Op() == nil {
+	for i, n := range g.sorted {
+		if g.operator(n) == nil || aliased(n, outputs) {
 			continue
 		}
-		args := operands(n)
+		args := g.operands(n)
 		if outputs[n] == nil && n.Dtype() == tensor.Float32 {
 			live[n] = true
-			if c := overwritten(dev, n, args); c != nil && live[c] && lastUse[c] == i {
+			if c := overwritten(dev, g, n); c != nil && live[c] && lastUse[c] == i {
 				where[n], live[c] = where[c], false
 			} else {
 				where[n] = a.take(n.Shape().TotalSize())
@@ -86,7 +166,7 @@ func plan(dev Device, sorted []*G.Node, outputs map[*G.Node]*tensor.Dense) (wher
 			}
 		}
 		for _, c := range args {
-			if lastUse[c] == i {
+			if c = owner(c, outputs); lastUse[c] == i {
 				release(c)
 			}
 		}
@@ -99,8 +179,8 @@ func plan(dev Device, sorted []*G.Node, outputs map[*G.Node]*tensor.Dense) (wher
 
 // overwritten is the operand whose memory the operator may take over, if it
 // has the size of the result and is not another operand as well.
-func overwritten(dev Device, n *G.Node, args []*G.Node) *G.Node {
-	k := dev.Overwrites(n.Op())
+func overwritten(dev Device, g *graph, n *G.Node) *G.Node {
+	k, args := dev.Overwrites(g.operator(n)), g.operands(n)
 	if k < 0 || k >= len(args) || args[k].Shape().TotalSize() != n.Shape().TotalSize() {
 		return nil
 	}

@@ -33,59 +33,82 @@ var _ G.VM = (*Program)(nil)
 // Compile plans and binds what the outputs need. Every input must have its
 // value: programs read and write the memory that inputs have now.
 func Compile(dev Device, outputs ...*G.Node) (*Program, error) {
-	sorted, err := order(outputs)
+	return CompileTo(dev, nil, outputs...)
+}
+
+// CompileTo is Compile for outputs of which some are written to memory of the
+// caller, such as the gradients of all weights to one slab.
+func CompileTo(dev Device, memory map[*G.Node]*tensor.Dense, outputs ...*G.Node) (*Program, error) {
+	g, err := view(outputs)
 	if err != nil {
 		return nil, err
 	}
 	p := &Program{outputs: map[*G.Node]*tensor.Dense{}}
 	for _, n := range outputs {
-		if n.Op() == nil {
+		if g.operator(n) == nil {
 			return nil, fmt.Errorf("graph: output %s is an input", n.Name())
 		}
-		p.outputs[n] = op.NewTensor(n.Dtype(), n.Shape()...)
+		shape := n.Shape()
+		if len(shape) == 0 {
+			shape = tensor.Shape{1} // the memory of a scalar
+		}
+		if given := memory[n]; given != nil {
+			if given.Dtype() != n.Dtype() || given.Shape().TotalSize() != shape.TotalSize() {
+				return nil, fmt.Errorf("graph: memory of output %s: want %v of shape %v, got %v of shape %v",
+					n.Op(), n.Dtype(), shape, given.Dtype(), given.Shape())
+			}
+			p.outputs[n] = given
+			continue
+		}
+		p.outputs[n] = op.NewTensor(n.Dtype(), shape...)
 	}
-	where, size := plan(dev, sorted, p.outputs)
+	where, size := plan(dev, g, p.outputs)
 	p.arena = size
-	if err := p.bind(dev, sorted, where, newArena(size)); err != nil {
+	if err := p.bind(dev, g, where, newArena(size)); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 // bind asks the device for a kernel for every operator.
-func (p *Program) bind(dev Device, sorted []*G.Node, where map[*G.Node]span, memory []float32) error {
+func (p *Program) bind(dev Device, g *graph, where map[*G.Node]span, memory []float32) error {
 	at := map[*G.Node]Operand{}
-	for _, n := range sorted {
+	for _, n := range g.sorted {
+		o, args, size := g.operator(n), g.operands(n), n.Shape().TotalSize()
 		place := Operand{Type: n.Dtype(), Shape: n.Shape()}
 		switch out := p.outputs[n]; {
-		case n.Op() == nil:
+		case o == nil:
 			if n.Value() == nil {
 				return fmt.Errorf("graph: input %s has no value", n.Name())
 			}
 			place.Data, place.Input, place.Name = n.Value().Data(), true, n.Name()
+			if x, ok := place.Data.(float32); ok { // a constant
+				place.Data = []float32{x}
+			}
 		case out != nil:
 			place.Data = out.Data()
+		case aliased(n, p.outputs):
+			place.Data = floats(at[args[0]])[o.(*op.Part).At:][:size:size]
 		case n.Dtype() == tensor.Float32:
 			s := where[n]
-			place.Data = memory[s.at:][:n.Shape().TotalSize():s.size]
+			place.Data = memory[s.at:][:size:s.size]
 		default:
 			place.Data = op.NewTensor(n.Dtype(), n.Shape()...).Data()
 		}
 		at[n] = place
-		if n.Op() == nil {
+		if o == nil || aliased(n, p.outputs) {
 			continue
 		}
-		args := operands(n)
 		in, shapes := make([]Operand, len(args)), make([]tensor.Shape, len(args))
 		for i, c := range args {
 			in[i], shapes[i] = at[c], c.Shape()
 		}
-		run, err := dev.Bind(n.Op(), place, in)
+		run, err := dev.Bind(o, place, in)
 		if err != nil {
-			return fmt.Errorf("bind %s: %w", n.Op(), err)
+			return fmt.Errorf("bind %s: %w", o, err)
 		}
 		s := step{run: run, node: n}
-		if o, ok := n.Op().(op.Operator); ok {
+		if o, ok := o.(op.Operator); ok {
 			s.cost = o.Cost(n.Shape(), shapes)
 		}
 		p.cost = p.cost.Plus(s.cost)

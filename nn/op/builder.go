@@ -18,6 +18,7 @@ type Builder struct {
 	serial  uint32
 	seen    map[*G.Node]string
 	weights map[string]*G.Node
+	inputs  []Parameter
 	taps    []Tap
 	scope   []string
 	where   map[*G.Node]string
@@ -116,7 +117,7 @@ func (b *Builder) Scope(n *G.Node) string { return b.where[n] }
 // core fills in what all operators share.
 func (b *Builder) core(kind, attrs string, rank int, operands ...*G.Node) core {
 	b.serial++
-	c := core{kind: kind, attrs: attrs, serial: b.serial, out: operandType{tensor.Float32, rank}}
+	c := core{kind: kind, attrs: attrs, serial: b.serial, out: operandType{tensor.Float32, rank}, b: b}
 	for _, n := range operands {
 		c.in = append(c.in, operandType{n.Dtype(), n.Dims()})
 	}
@@ -161,15 +162,30 @@ func (b *Builder) usable(kind string, operands ...*G.Node) bool {
 type Weight struct {
 	Name  string
 	Value *tensor.Dense // nil in a model without weights, which can only be listed
+
+	// Of is the weight that this one is a view of, from its element At on; nil if it is none.
+	Of *Weight
+	At int
 }
+
+// A Parameter is a weight and the input of a graph that stands for it.
+type Parameter struct {
+	*Weight
+	Node *G.Node
+}
+
+// Parameters lists the weights of the graph in the order in which layers
+// asked for them.
+func (b *Builder) Parameters() []Parameter { return b.inputs }
 
 // Rows is a view of the rows lo to hi of a matrix, or of the elements lo to hi
 // of a vector.
 func (w *Weight) Rows(lo, hi int) *Weight {
-	part := &Weight{Name: fmt.Sprintf("%s[%d:%d]", w.Name, lo, hi)}
+	part := &Weight{Name: fmt.Sprintf("%s[%d:%d]", w.Name, lo, hi), Of: w}
 	if w.Value != nil {
 		shape := w.Value.Shape().Clone()
 		n := volume(shape[1:])
+		part.At = lo * n
 		shape[0] = hi - lo
 		part.Value = TensorOf(Floats(w.Value)[lo*n:hi*n:hi*n], shape...)
 	}
@@ -190,5 +206,6 @@ func (b *Builder) Weight(w *Weight) *G.Node {
 	}
 	n := b.Bind(w.Name, w.Value)
 	b.weights[w.Name] = n
+	b.inputs = append(b.inputs, Parameter{w, n})
 	return n
 }

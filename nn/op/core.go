@@ -52,7 +52,12 @@ type operandType struct {
 	rank int
 }
 
-func (t operandType) hm() hm.Type { return G.TensorType{Dims: t.rank, Of: t.of} }
+func (t operandType) hm() hm.Type {
+	if t.rank == 0 {
+		return t.of // Gorgonia's type of a scalar
+	}
+	return G.TensorType{Dims: t.rank, Of: t.of}
+}
 
 // core carries the part of gorgonia.Op that is alike for all operators. An
 // operator embeds it and adds its attributes, InferShape and UsePreallocDo.
@@ -62,6 +67,7 @@ type core struct {
 	serial uint32 // unique in the graph: Gorgonia merges nodes with equal hashes
 	in     []operandType
 	out    operandType
+	b      *Builder // of the graph: gradient operators are applied through it
 }
 
 func (c *core) Kind() string         { return c.kind }
@@ -101,6 +107,9 @@ func do(o Operator, in []G.Value) (G.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(shape) == 0 {
+		return o.UsePreallocDo(G.NewF32(0), in...)
+	}
 	return o.UsePreallocDo(NewTensor(o.result().of, shape...), in...)
 }
 
@@ -114,8 +123,26 @@ func TensorOf(backing any, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing))
 }
 
-// Floats is the backing slice of a float32 value.
-func Floats(v G.Value) []float32 { return v.Data().([]float32) }
+// Floats is the backing slice of a float32 value; of a scalar, a copy.
+func Floats(v G.Value) []float32 {
+	if x, ok := v.Data().(float32); ok {
+		return []float32{x}
+	}
+	return v.Data().([]float32)
+}
+
+// setScalar stores the result of an operator whose result is a scalar.
+func setScalar(y G.Value, x float64) G.Value {
+	if v, ok := y.(*G.F32); ok {
+		*v = G.F32(x)
+		return v
+	}
+	if dst, ok := y.Data().([]float32); ok {
+		dst[0] = float32(x)
+		return y
+	}
+	return G.NewF32(float32(x))
+}
 
 // Ints is the backing slice of an int32 value.
 func Ints(v G.Value) []int32 { return v.Data().([]int32) }
