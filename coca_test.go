@@ -21,6 +21,7 @@ import (
 	"github.com/seed-e0874532/coca/internal/golden"
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/nn/exec"
+	"github.com/seed-e0874532/coca/weights"
 )
 
 // ctx is the context of tests that do not cancel.
@@ -416,5 +417,26 @@ func TestDecodeImageLimits(t *testing.T) {
 	}
 	if _, err := coca.DecodeImageLimits(bytes.NewReader(data), coca.Limits{MaxPixels: 10}); err == nil {
 		t.Error("want an error for an image beyond the limit")
+	}
+}
+
+// TestShrinkingFile truncates a mapped weights file under a loaded model.
+func TestShrinkingFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := weights.Convert(ctx, "testdata/models/plain/open_clip_model.safetensors", path, weights.ConvertOptions{Precision: weights.F32}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := coca.Load(ctx, path, coca.WithArch("testdata/models/plain/open_clip_config.json"), coca.WithThreads(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := os.Truncate(path, 4096); err != nil {
+		t.Fatal(err)
+	}
+	var fault *weights.FaultError
+	img := picture(t, "testdata/images/two_red_circles.png")
+	if _, err := m.EncodeImages(ctx, []*coca.Image{img}); !errors.As(err, &fault) {
+		t.Errorf("got %v, want a FaultError", err)
 	}
 }
