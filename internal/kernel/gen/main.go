@@ -1,4 +1,4 @@
-// Command gen writes the amd64 assembly of package kernel. It runs by
+// Command gen writes the assembly of package kernel. It runs by
 // go generate in the package's folder, once for each instruction set:
 //
 //	go run -C gen . -isa avx512 -out ../avx512_amd64.s -stubs ../avx512_amd64.go -pkg kernel
@@ -15,12 +15,18 @@ import (
 )
 
 func main() {
-	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni or avx512bf16")
+	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni, avx512bf16 or neon")
 	flag.Parse()
 	build.ConstraintExpr("amd64")
 	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3}
 	avx512 := isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6}
+	out := flag.Lookup("out").Value.String()
 	switch *name {
+	case "neon":
+		if err := writeNEON(out, flag.Lookup("stubs").Value.String()); err != nil {
+			log.Fatal(err)
+		}
+		return
 	case "avx2":
 		packKernel()
 		kernels(avx2)
@@ -39,7 +45,7 @@ func main() {
 		log.Fatalf("unknown instruction set %q", *name)
 	}
 	build.Generate()
-	if err := encodeStandIns(flag.Lookup("out").Value.String()); err != nil {
+	if err := encodeStandIns(out); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -23,10 +23,9 @@ func (v isa) exp(x reg.VecVirtual) {
 		VROUNDPS(Imm(8), n, n)
 	}
 	// x - n·ln2 in two steps: the high part of ln2 has few enough bits to be exact.
-	const high = 0x1.62e4p-1
-	VFNMADD231PS(v.constant(high), n, x)
-	VFNMADD231PS(v.constant(float32(math.Ln2-high)), n, x)
-	c := chebyshev(6, -math.Ln2/2*1.001, math.Ln2/2*1.001, math.Exp)
+	VFNMADD231PS(v.constant(ln2High), n, x)
+	VFNMADD231PS(v.constant(float32(math.Ln2-ln2High)), n, x)
+	c := expPolynomial()
 	VMOVUPS(v.constant(float32(c[6])), p)
 	for i := 5; i >= 0; i-- {
 		VFMADD213PS(v.constant(float32(c[i])), x, p)
@@ -47,6 +46,14 @@ func (v isa) exp(x reg.VecVirtual) {
 		VMULPS(e, p, p)
 	}
 	VMOVAPS(p, x)
+}
+
+// ln2High is ln 2 to so few bits that its product with n is exact.
+const ln2High = 0x1.62e4p-1
+
+// expPolynomial are the coefficients of e^r for |r| ≤ ln2/2 and a little more.
+func expPolynomial() []float64 {
+	return chebyshev(6, -math.Ln2/2*1.001, math.Ln2/2*1.001, math.Exp)
 }
 
 func (v isa) load1(m Mem) reg.VecVirtual {
