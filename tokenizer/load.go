@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,13 +76,17 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, &FileError{name, "", "a readable file", found, err}
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxFileSize {
-		return nil, &FileError{name, "", fmt.Sprintf("at most %d bytes", maxFileSize), fmt.Sprint(info.Size()), nil}
+	var buffer bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		if info.Size() > maxFileSize {
+			return nil, &FileError{name, "", fmt.Sprintf("at most %d bytes", maxFileSize), fmt.Sprint(info.Size()), nil}
+		}
+		buffer.Grow(int(max(0, info.Size())) + bytes.MinRead) // growing step by step would leave garbage of its size
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
+	if _, err := buffer.ReadFrom(io.LimitReader(f, maxFileSize+1)); err != nil {
 		return nil, &FileError{name, "", "a readable file", "an error", err}
 	}
+	data := buffer.Bytes()
 	if len(data) > maxFileSize {
 		return nil, &FileError{name, "", fmt.Sprintf("at most %d bytes", maxFileSize), "more", nil}
 	}

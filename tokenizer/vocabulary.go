@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// Limits of a vocabulary. CLIP's and RoBERTa's have 50,000 symbols, the largest
-// byte-level ones in use a quarter of a million; the limits keep a hostile file
-// from taking memory without bound.
+// Limits of a vocabulary. CLIP's and RoBERTa's have 50,000 symbols; the limits
+// keep what a hostile file takes while it is read below 64 MB.
 const (
-	maxSymbols    = 1 << 18
+	maxSymbols    = 1 << 17
 	maxSymbolSize = 1 << 10 // bytes
 	maxIDGap      = 1 << 16 // ids without a symbol
 )
@@ -38,7 +37,8 @@ func readVocabulary(file, field string, data []byte) (*vocabulary, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return fail("", "an object of symbols and ids", describe(t), err)
 	}
-	v := &vocabulary{ids: map[string]int32{}}
+	entries := min(bytes.Count(data, []byte(":")), maxSymbols) // or a few less
+	v := &vocabulary{ids: make(map[string]int32, entries)}
 	largest := int64(-1)
 	for d.More() {
 		t, err := d.Token()
