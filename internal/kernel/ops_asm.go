@@ -1,0 +1,45 @@
+//go:build amd64 || arm64
+
+package kernel
+
+// asmTile is a tile of one number of rows in assembly.
+type asmTile func(n int, a *float32, stride int, b *float32, c *float32)
+
+// tilesOf makes a tileFunc of the tiles for 1, 2, … rows, each of width columns.
+// halves is the number of words of a that one word of the panel meets.
+func tilesOf(tiles []asmTile, width, halves int) tileFunc {
+	return func(rows, n int, a []float32, stride int, panel, c []float32) {
+		if n == 0 {
+			clear(c[:rows*panelWidth])
+			return
+		}
+		_, _, _ = a[(halves*n-1)*stride+rows-1], panel[n*panelWidth-1], c[rows*panelWidth-1]
+		for j := 0; j < panelWidth; j += width {
+			tiles[rows](n, &a[0], stride, &panel[j], &c[j])
+		}
+	}
+}
+
+// first is the address of a slice's first element, nil for a nil slice.
+func first(s []float32) *float32 {
+	if s == nil {
+		return nil
+	}
+	return &s[0]
+}
+
+// checkEpilogue panics as a slice expression would if assembly were to leave a slice.
+func checkEpilogue(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
+	bias, scale, residual []float32, residualRow int) {
+	_ = dst[(rows-1)*dstRow+cols-1]
+	_ = src[(rows-1)*srcRow+cols-1]
+	if bias != nil {
+		_ = bias[cols-1]
+	}
+	if scale != nil {
+		_ = scale[cols-1]
+	}
+	if residual != nil {
+		_ = residual[(rows-1)*residualRow+cols-1]
+	}
+}
