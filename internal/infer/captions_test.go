@@ -171,6 +171,10 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 			t.Errorf("triple %d (%s, %s): got ids %v, want %v (margin %g)", i, c.Image, c.Generation, got.IDs, c.IDs, c.Margin)
 			continue
 		}
+		equal++
+		if o.Type != generate.BeamSearch && o.MaxSeqLen < len(c.IDs) {
+			continue // the golden file scores the whole caption, ours what the window showed
+		}
 		// Scores are sums of up to 77 logits, each within rounding of PyTorch's.
 		if tolerance := 1e-3 * (1 + math.Abs(c.Score)); math.Abs(got.Score-c.Score) > tolerance {
 			t.Errorf("triple %d: score %v, want %v", i, got.Score, c.Score)
@@ -178,13 +182,15 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 		if tolerance := 1e-3 * (1 + math.Abs(c.LogProb)); math.Abs(got.LogProb-c.LogProb) > tolerance {
 			t.Errorf("triple %d: log-probability %v, want %v", i, got.LogProb, c.LogProb)
 		}
-		equal++
 	}
 	for i, c := range g.Batches {
 		o := g.options(t, profile, c.Generation)
 		for j, list := range search(o, c.Images...) {
-			want := c.IDs[j]
-			if got := list[0].IDs; !slices.Equal(got, want[:len(got)]) || slices.ContainsFunc(want[len(got):], func(id int32) bool { return id != g.Pad }) {
+			want, pad := c.IDs[j], g.Pad
+			if profile == generate.Main && pad == 0 {
+				pad = g.EOS // its "pad or eos" takes a 0 for none
+			}
+			if got := list[0].IDs; !slices.Equal(got, want[:len(got)]) || slices.ContainsFunc(want[len(got):], func(id int32) bool { return id != pad }) {
 				t.Errorf("batch %d, image %d: got %v, want %v", i, j, got, want)
 			}
 		}

@@ -121,11 +121,15 @@ def together(c, rows, kw, width):
     return [r + [inner] * (longest - len(r)) + [pad] * (width - longest) for r in rows]
 
 
-def scored(c, ref, ids, eos, fixed, prompt):
-    """The sum of log-probabilities of all ids after the first; padding of a fixed length is left out."""
+def scored(c, ref, ids, eos, fixed, prompt, sampled):
+    """The sum of log-probabilities of all ids after the first; padding of a fixed length is left out.
+
+    A caption ends with eos, a sampled one also with the pad id; in a beam a generated pad id is a token like others.
+    """
     if fixed:
         start = len(prompt or [0])
-        end = next((i + 1 for i in range(start, len(ids)) if ids[i] in (eos, c.model.pad_id)), len(ids))
+        last = (eos, c.model.pad_id) if sampled else (eos,)
+        end = next((i + 1 for i in range(start, len(ids)) if ids[i] in last), len(ids))
         ids = ids[:end]
     return sum(search.log_probability(c.logits(ref, [ids[:-1]])[0], ids))
 
@@ -151,7 +155,8 @@ def main(name):
             continue
         assert got == ids, (name, ref, setting, margin, got, ids)
         prompt = c.prompt(setting)
-        logprob = scored(c, ref, got, arguments(c, setting)["eos_token_id"], setting.get("fixed_output_length", False), prompt)
+        logprob = scored(c, ref, got, arguments(c, setting)["eos_token_id"], setting.get("fixed_output_length", False), prompt,
+                         setting.get("generation_type", "beam_search") != "beam_search" and not MAIN)
         entry = {"image": c.path(ref), "generation": arguments(c, setting)}
         if prompt is not None:
             entry.update({"prompt": setting["prompt"]} if "prompt" in setting else {}, prompt_ids=prompt)
