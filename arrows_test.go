@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/golden":         {"generate", "model", "nn/exec", "nn/op", "weights"},
 	"internal/draw":           {"nn/op"},
 	"defaultmodel":            {},
+	"train":                   {"model", "nn", "nn/op", "nn/exec", "internal/kernel", "weights", "preprocess", "tokenizer"},
 	".":                       {"generate", "internal/infer", "internal/kernel", "model", "nn", "nn/exec", "nn/op", "preprocess", "tokenizer", "weights", "weights/hub"},
 	"cmd/coca":                {".", "defaultmodel", "generate", "internal/...", "model", "nn/exec", "weights", "weights/hub"},
 	"tokenizer/internal/...":  {"tokenizer/..."},
