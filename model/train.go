@@ -1,0 +1,93 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+// IgnoredID is the target that the caption loss leaves out, whatever the
+// tokenizer's padding id is.
+const IgnoredID = 0
+
+// LossWeights are the factors of the two losses. As in OpenCLIP, a contrastive
+// loss of weight 0 is not computed, and what only it depends on has no gradient; a
+// caption loss of weight 0 is computed, and its gradients are zeros (which weight
+// decay tells apart from none).
+type LossWeights struct {
+	Contrastive, Caption float64
+}
+
+// DefaultLossWeights are OpenCLIP's.
+var DefaultLossWeights = LossWeights{Contrastive: 1, Caption: 2}
+
+// TrainGraph is the whole model on a batch of pairs, its losses and the
+// gradient of every weight.
+type TrainGraph struct {
+	*Graph
+	Contrastive *G.Node // scalar, weighted; nil if its weight is 0
+	Caption     *G.Node // scalar, weighted
+	Loss        *G.Node // their sum
+
+	gradients []Gradient
+}
+
+// TrainGraph builds the graph of one training step on pairs of an image and a
+// text of a fixed length: the text's ids are what the decoder reads (all but the
+// last) and what it should predict (all but the first).
+func (m *CoCa) TrainGraph(batch, length int, w LossWeights) (*TrainGraph, error) {
+	model, err := m.Graph(batch, length, length-1)
+	if err != nil {
+		return nil, err
+	}
+	g := &TrainGraph{Graph: model}
+	var losses []*G.Node
+	if w.Contrastive != 0 {
+		g.Contrastive = g.ContrastiveLoss(g.Image.Features, g.Text.Features, g.Weight(m.LogitScale), w.Contrastive)
+		losses = append(losses, g.Contrastive)
+	}
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, w.Caption, IgnoredID)
+	g.Loss = g.Sum(append(losses, g.Caption)...)
+	g.differentiate()
+	return g, g.Err()
+}
+
+func (g *TrainGraph) differentiate() {
+	var inputs []*G.Node
+	for _, p := range g.Parameters() {
+		inputs = append(inputs, p.Node)
+	}
+	nodes := g.Builder.Gradients(g.Loss, inputs...)
+	for i, p := range g.Parameters() {
+		if nodes != nil && nodes[i] != nil {
+			all := whole(p.Weight)
+			g.gradients = append(g.gradients, Gradient{all.Name, p.At, all.Value.Shape().TotalSize(), nodes[i]})
+		}
+	}
+	// The backward pass makes nodes from the loss to the inputs. A program that
+	// takes them in this order frees each layer's activations when it is done with it.
+	slices.SortFunc(g.gradients, func(a, b Gradient) int { return cmp.Compare(a.Node.ID(), b.Node.ID()) })
+}
+
+// A Gradient is the gradient of a tensor, or of the part of it that one layer uses.
+type Gradient struct {
+	Name     string // of [CoCa.Tensors]
+	At       int    // first element of the part
+	Elements int    // of the whole tensor
+	Node     *G.Node
+}
+
+// Gradients lists the gradients in the order in which a program should compute
+// them. A tensor that the losses do not depend on has none.
+func (g *TrainGraph) Gradients() []Gradient { return g.gradients }
+
+// whole is the tensor that a weight is or is a view of.
+func whole(w *op.Weight) *op.Weight {
+	for w.Of != nil {
+		w = w.Of
+	}
+	return w
+}
