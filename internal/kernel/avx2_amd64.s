@@ -2606,9 +2606,9 @@ reduce:
 	VZEROUPPER
 	RET
 
-// func axpy4AVX2(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// func axpy8AVX2(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·axpy4AVX2(SB), NOSPLIT, $0-72
+TEXT ·axpy8AVX2(SB), NOSPLIT, $8-72
 	MOVQ    rows+0(FP), AX
 	MOVQ    n+8(FP), CX
 	MOVQ    xRow+24(FP), DX
@@ -2621,54 +2621,73 @@ TEXT ·axpy4AVX2(SB), NOSPLIT, $0-72
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, R8
 	LEAQ    (SI)(SI*2), R10
-	LEAQ    (BX)(SI*8), R11
-	MOVQ    CX, R12
-	ANDQ    $0x07, R12
-	LEAQ    maskTable<>+0(SB), R13
-	NEGQ    R12
-	VMOVUPS 32(R13)(R12*4), Y0
-	MOVQ    CX, R12
-	SHRQ    $0x03, R12
-	TESTQ   R12, R12
+	LEAQ    (BX)(SI*4), R11
+	LEAQ    (BX)(SI*8), R12
+	MOVQ    CX, R13
+	ANDQ    $0x07, R13
+	LEAQ    maskTable<>+0(SB), R14
+	NEGQ    R13
+	VMOVUPS 32(R14)(R13*4), Y0
+	MOVQ    CX, R13
+	SHRQ    $0x03, R13
+	TESTQ   R13, R13
 	JZ      tail
 
 loop:
 	VMOVUPS    (BX), Y1
-	PREFETCHT1 (R11)
+	PREFETCHT1 (R12)
 	VMOVUPS    (BX)(SI*1), Y2
-	PREFETCHT1 (R11)(SI*1)
+	PREFETCHT1 (R12)(SI*1)
 	VMOVUPS    (BX)(SI*2), Y3
-	PREFETCHT1 (R11)(SI*2)
+	PREFETCHT1 (R12)(SI*2)
 	VMOVUPS    (BX)(R10*1), Y4
-	PREFETCHT1 (R11)(R10*1)
-	MOVQ       x+16(FP), R13
-	MOVQ       DI, R14
-	MOVQ       AX, R15
+	PREFETCHT1 (R12)(R10*1)
+	VMOVUPS    (R11), Y5
+	LEAQ       (R12)(SI*4), R14
+	PREFETCHT1 (R14)
+	VMOVUPS    (R11)(SI*1), Y6
+	PREFETCHT1 (R14)(SI*1)
+	VMOVUPS    (R11)(SI*2), Y7
+	PREFETCHT1 (R14)(SI*2)
+	VMOVUPS    (R11)(R10*1), Y8
+	PREFETCHT1 (R14)(R10*1)
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
 
 full_row:
-	VXORPS  Y5, Y5, Y5
+	VXORPS  Y9, Y9, Y9
 	TESTQ   R9, R9
 	JZ      full_sum
-	VMOVUPS (R14), Y5
+	VMOVUPS (R15), Y9
 
 full_sum:
-	VBROADCASTSS (R13), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VBROADCASTSS 4(R13), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VBROADCASTSS 8(R13), Y6
-	VFMADD231PS  Y6, Y3, Y5
-	VBROADCASTSS 12(R13), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VMOVUPS      Y5, (R14)
-	ADDQ         DX, R13
-	ADDQ         R8, R14
-	DECQ         R15
+	VBROADCASTSS (R14), Y10
+	VFMADD231PS  Y10, Y1, Y9
+	VBROADCASTSS 4(R14), Y10
+	VFMADD231PS  Y10, Y2, Y9
+	VBROADCASTSS 8(R14), Y10
+	VFMADD231PS  Y10, Y3, Y9
+	VBROADCASTSS 12(R14), Y10
+	VFMADD231PS  Y10, Y4, Y9
+	VBROADCASTSS 16(R14), Y10
+	VFMADD231PS  Y10, Y5, Y9
+	VBROADCASTSS 20(R14), Y10
+	VFMADD231PS  Y10, Y6, Y9
+	VBROADCASTSS 24(R14), Y10
+	VFMADD231PS  Y10, Y7, Y9
+	VBROADCASTSS 28(R14), Y10
+	VFMADD231PS  Y10, Y8, Y9
+	VMOVUPS      Y9, (R15)
+	ADDQ         DX, R14
+	ADDQ         R8, R15
+	DECQ         BP
 	JNZ          full_row
 	ADDQ         $0x20, BX
 	ADDQ         $0x20, R11
+	ADDQ         $0x20, R12
 	ADDQ         $0x20, DI
-	DECQ         R12
+	DECQ         R13
 	JNZ          loop
 
 tail:
@@ -2678,29 +2697,144 @@ tail:
 	VMASKMOVPS (BX)(SI*1), Y0, Y2
 	VMASKMOVPS (BX)(SI*2), Y0, Y3
 	VMASKMOVPS (BX)(R10*1), Y0, Y4
-	MOVQ       x+16(FP), R13
-	MOVQ       DI, R14
-	MOVQ       AX, R15
+	VMASKMOVPS (R11), Y0, Y5
+	VMASKMOVPS (R11)(SI*1), Y0, Y6
+	VMASKMOVPS (R11)(SI*2), Y0, Y7
+	VMASKMOVPS (R11)(R10*1), Y0, Y8
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
+
+part_row:
+	VXORPS     Y9, Y9, Y9
+	TESTQ      R9, R9
+	JZ         part_sum
+	VMASKMOVPS (R15), Y0, Y9
+
+part_sum:
+	VBROADCASTSS (R14), Y10
+	VFMADD231PS  Y10, Y1, Y9
+	VBROADCASTSS 4(R14), Y10
+	VFMADD231PS  Y10, Y2, Y9
+	VBROADCASTSS 8(R14), Y10
+	VFMADD231PS  Y10, Y3, Y9
+	VBROADCASTSS 12(R14), Y10
+	VFMADD231PS  Y10, Y4, Y9
+	VBROADCASTSS 16(R14), Y10
+	VFMADD231PS  Y10, Y5, Y9
+	VBROADCASTSS 20(R14), Y10
+	VFMADD231PS  Y10, Y6, Y9
+	VBROADCASTSS 24(R14), Y10
+	VFMADD231PS  Y10, Y7, Y9
+	VBROADCASTSS 28(R14), Y10
+	VFMADD231PS  Y10, Y8, Y9
+	VMASKMOVPS   Y9, Y0, (R15)
+	ADDQ         DX, R14
+	ADDQ         R8, R15
+	DECQ         BP
+	JNZ          part_row
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy4AVX2(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·axpy4AVX2(SB), NOSPLIT, $8-72
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    xRow+24(FP), DX
+	MOVQ    w+32(FP), BX
+	MOVQ    wRow+40(FP), SI
+	MOVQ    c+48(FP), DI
+	MOVQ    cRow+56(FP), R8
+	MOVQ    add+64(FP), R9
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, R8
+	LEAQ    (SI)(SI*2), R10
+	LEAQ    (BX)(SI*4), R11
+	LEAQ    (BX)(SI*8), R12
+	MOVQ    CX, R13
+	ANDQ    $0x07, R13
+	LEAQ    maskTable<>+0(SB), R14
+	NEGQ    R13
+	VMOVUPS 32(R14)(R13*4), Y0
+	MOVQ    CX, R13
+	SHRQ    $0x03, R13
+	TESTQ   R13, R13
+	JZ      tail
+
+loop:
+	VMOVUPS    (BX), Y1
+	PREFETCHT1 (R12)
+	VMOVUPS    (BX)(SI*1), Y2
+	PREFETCHT1 (R12)(SI*1)
+	VMOVUPS    (BX)(SI*2), Y3
+	PREFETCHT1 (R12)(SI*2)
+	VMOVUPS    (BX)(R10*1), Y4
+	PREFETCHT1 (R12)(R10*1)
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
+
+full_row:
+	VXORPS  Y5, Y5, Y5
+	TESTQ   R9, R9
+	JZ      full_sum
+	VMOVUPS (R15), Y5
+
+full_sum:
+	VBROADCASTSS (R14), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBROADCASTSS 4(R14), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBROADCASTSS 8(R14), Y6
+	VFMADD231PS  Y6, Y3, Y5
+	VBROADCASTSS 12(R14), Y6
+	VFMADD231PS  Y6, Y4, Y5
+	VMOVUPS      Y5, (R15)
+	ADDQ         DX, R14
+	ADDQ         R8, R15
+	DECQ         BP
+	JNZ          full_row
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R12
+	ADDQ         $0x20, DI
+	DECQ         R13
+	JNZ          loop
+
+tail:
+	ANDQ       $0x07, CX
+	JZ         done
+	VMASKMOVPS (BX), Y0, Y1
+	VMASKMOVPS (BX)(SI*1), Y0, Y2
+	VMASKMOVPS (BX)(SI*2), Y0, Y3
+	VMASKMOVPS (BX)(R10*1), Y0, Y4
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
 
 part_row:
 	VXORPS     Y5, Y5, Y5
 	TESTQ      R9, R9
 	JZ         part_sum
-	VMASKMOVPS (R14), Y0, Y5
+	VMASKMOVPS (R15), Y0, Y5
 
 part_sum:
-	VBROADCASTSS (R13), Y6
+	VBROADCASTSS (R14), Y6
 	VFMADD231PS  Y6, Y1, Y5
-	VBROADCASTSS 4(R13), Y6
+	VBROADCASTSS 4(R14), Y6
 	VFMADD231PS  Y6, Y2, Y5
-	VBROADCASTSS 8(R13), Y6
+	VBROADCASTSS 8(R14), Y6
 	VFMADD231PS  Y6, Y3, Y5
-	VBROADCASTSS 12(R13), Y6
+	VBROADCASTSS 12(R14), Y6
 	VFMADD231PS  Y6, Y4, Y5
-	VMASKMOVPS   Y5, Y0, (R14)
-	ADDQ         DX, R13
-	ADDQ         R8, R14
-	DECQ         R15
+	VMASKMOVPS   Y5, Y0, (R15)
+	ADDQ         DX, R14
+	ADDQ         R8, R15
+	DECQ         BP
 	JNZ          part_row
 
 done:
@@ -2722,64 +2856,66 @@ TEXT ·axpy1AVX2(SB), NOSPLIT, $0-72
 	SHLQ    $0x02, SI
 	SHLQ    $0x02, R8
 	LEAQ    (SI)(SI*2), R10
+	LEAQ    (BX)(SI*4), R10
 	LEAQ    (BX)(SI*8), SI
-	MOVQ    CX, R10
-	ANDQ    $0x07, R10
-	LEAQ    maskTable<>+0(SB), R11
-	NEGQ    R10
-	VMOVUPS 32(R11)(R10*4), Y0
-	MOVQ    CX, R10
-	SHRQ    $0x03, R10
-	TESTQ   R10, R10
+	MOVQ    CX, R11
+	ANDQ    $0x07, R11
+	LEAQ    maskTable<>+0(SB), R12
+	NEGQ    R11
+	VMOVUPS 32(R12)(R11*4), Y0
+	MOVQ    CX, R11
+	SHRQ    $0x03, R11
+	TESTQ   R11, R11
 	JZ      tail
 
 loop:
 	VMOVUPS (BX), Y1
-	MOVQ    x+16(FP), R11
-	MOVQ    DI, R12
-	MOVQ    AX, R13
+	MOVQ    x+16(FP), R12
+	MOVQ    DI, R13
+	MOVQ    AX, R14
 
 full_row:
 	VXORPS  Y2, Y2, Y2
 	TESTQ   R9, R9
 	JZ      full_sum
-	VMOVUPS (R12), Y2
+	VMOVUPS (R13), Y2
 
 full_sum:
-	VBROADCASTSS (R11), Y3
+	VBROADCASTSS (R12), Y3
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R12)
-	ADDQ         DX, R11
-	ADDQ         R8, R12
-	DECQ         R13
+	VMOVUPS      Y2, (R13)
+	ADDQ         DX, R12
+	ADDQ         R8, R13
+	DECQ         R14
 	JNZ          full_row
 	ADDQ         $0x20, BX
+	ADDQ         $0x20, R10
 	ADDQ         $0x20, SI
 	ADDQ         $0x20, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          loop
 
 tail:
 	ANDQ       $0x07, CX
 	JZ         done
 	VMASKMOVPS (BX), Y0, Y1
-	MOVQ       x+16(FP), R11
-	MOVQ       DI, R12
-	MOVQ       AX, R13
+	MOVQ       x+16(FP), R12
+	MOVQ       DI, R13
+	MOVQ       AX, R14
 
 part_row:
 	VXORPS     Y2, Y2, Y2
 	TESTQ      R9, R9
 	JZ         part_sum
-	VMASKMOVPS (R12), Y0, Y2
+	VMASKMOVPS (R13), Y0, Y2
 
 part_sum:
-	VBROADCASTSS (R11), Y3
+	VBROADCASTSS (R12), Y3
 	VFMADD231PS  Y3, Y1, Y2
-	VMASKMOVPS   Y2, Y0, (R12)
-	ADDQ         DX, R11
-	ADDQ         R8, R12
-	DECQ         R13
+	VMASKMOVPS   Y2, Y0, (R13)
+	ADDQ         DX, R12
+	ADDQ         R8, R13
+	DECQ         R14
 	JNZ          part_row
 
 done:

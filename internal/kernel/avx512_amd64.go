@@ -180,6 +180,12 @@ func dot5AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
 //go:noescape
 func dot6AVX512(n int, x *float32, xRow int, w *float32, wRow int, c *float32)
 
+// axpy8AVX512 stores in c[i·cRow+j] the sum over k < 8 of x[i·xRow+k]·w[k·wRow+j], i < rows, j < n;
+// if add is not 0, it adds it to what is there.
+//
+//go:noescape
+func axpy8AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+
 // axpy4AVX512 stores in c[i·cRow+j] the sum over k < 4 of x[i·xRow+k]·w[k·wRow+j], i < rows, j < n;
 // if add is not 0, it adds it to what is there.
 //

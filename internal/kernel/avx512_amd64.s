@@ -7835,9 +7835,9 @@ reduce:
 	VZEROUPPER
 	RET
 
-// func axpy4AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// func axpy8AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·axpy4AVX512(SB), NOSPLIT, $0-72
+TEXT ·axpy8AVX512(SB), NOSPLIT, $8-72
 	MOVQ  rows+0(FP), AX
 	MOVQ  n+8(FP), CX
 	MOVQ  xRow+24(FP), DX
@@ -7850,51 +7850,66 @@ TEXT ·axpy4AVX512(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, SI
 	SHLQ  $0x02, R8
 	LEAQ  (SI)(SI*2), R10
-	LEAQ  (BX)(SI*8), R11
-	MOVQ  CX, R12
-	ANDQ  $0x0f, R12
-	MOVQ  $0x00000001, R13
-	SHLXQ R12, R13, R13
-	DECQ  R13
-	KMOVW R13, K1
-	MOVQ  CX, R12
-	SHRQ  $0x04, R12
-	TESTQ R12, R12
+	LEAQ  (BX)(SI*4), R11
+	LEAQ  (BX)(SI*8), R12
+	MOVQ  CX, R13
+	ANDQ  $0x0f, R13
+	MOVQ  $0x00000001, R14
+	SHLXQ R13, R14, R14
+	DECQ  R14
+	KMOVW R14, K1
+	MOVQ  CX, R13
+	SHRQ  $0x04, R13
+	TESTQ R13, R13
 	JZ    tail
 
 loop:
 	VMOVUPS    (BX), Z0
-	PREFETCHT1 (R11)
+	PREFETCHT1 (R12)
 	VMOVUPS    (BX)(SI*1), Z1
-	PREFETCHT1 (R11)(SI*1)
+	PREFETCHT1 (R12)(SI*1)
 	VMOVUPS    (BX)(SI*2), Z2
-	PREFETCHT1 (R11)(SI*2)
+	PREFETCHT1 (R12)(SI*2)
 	VMOVUPS    (BX)(R10*1), Z3
-	PREFETCHT1 (R11)(R10*1)
-	MOVQ       x+16(FP), R13
-	MOVQ       DI, R14
-	MOVQ       AX, R15
+	PREFETCHT1 (R12)(R10*1)
+	VMOVUPS    (R11), Z4
+	LEAQ       (R12)(SI*4), R14
+	PREFETCHT1 (R14)
+	VMOVUPS    (R11)(SI*1), Z5
+	PREFETCHT1 (R14)(SI*1)
+	VMOVUPS    (R11)(SI*2), Z6
+	PREFETCHT1 (R14)(SI*2)
+	VMOVUPS    (R11)(R10*1), Z7
+	PREFETCHT1 (R14)(R10*1)
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
 
 full_row:
-	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z8, Z8, Z8
 	TESTQ   R9, R9
 	JZ      full_sum
-	VMOVUPS (R14), Z4
+	VMOVUPS (R15), Z8
 
 full_sum:
-	VFMADD231PS.BCST (R13), Z0, Z4
-	VFMADD231PS.BCST 4(R13), Z1, Z4
-	VFMADD231PS.BCST 8(R13), Z2, Z4
-	VFMADD231PS.BCST 12(R13), Z3, Z4
-	VMOVUPS          Z4, (R14)
-	ADDQ             DX, R13
-	ADDQ             R8, R14
-	DECQ             R15
+	VFMADD231PS.BCST (R14), Z0, Z8
+	VFMADD231PS.BCST 4(R14), Z1, Z8
+	VFMADD231PS.BCST 8(R14), Z2, Z8
+	VFMADD231PS.BCST 12(R14), Z3, Z8
+	VFMADD231PS.BCST 16(R14), Z4, Z8
+	VFMADD231PS.BCST 20(R14), Z5, Z8
+	VFMADD231PS.BCST 24(R14), Z6, Z8
+	VFMADD231PS.BCST 28(R14), Z7, Z8
+	VMOVUPS          Z8, (R15)
+	ADDQ             DX, R14
+	ADDQ             R8, R15
+	DECQ             BP
 	JNZ              full_row
 	ADDQ             $0x40, BX
 	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
 	ADDQ             $0x40, DI
-	DECQ             R12
+	DECQ             R13
 	JNZ              loop
 
 tail:
@@ -7904,25 +7919,129 @@ tail:
 	VMOVUPS.Z (BX)(SI*1), K1, Z1
 	VMOVUPS.Z (BX)(SI*2), K1, Z2
 	VMOVUPS.Z (BX)(R10*1), K1, Z3
-	MOVQ      x+16(FP), R13
-	MOVQ      DI, R14
-	MOVQ      AX, R15
+	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (R11)(SI*1), K1, Z5
+	VMOVUPS.Z (R11)(SI*2), K1, Z6
+	VMOVUPS.Z (R11)(R10*1), K1, Z7
+	MOVQ      x+16(FP), R14
+	MOVQ      DI, R15
+	MOVQ      AX, BP
+
+part_row:
+	VPXORQ    Z8, Z8, Z8
+	TESTQ     R9, R9
+	JZ        part_sum
+	VMOVUPS.Z (R15), K1, Z8
+
+part_sum:
+	VFMADD231PS.BCST (R14), Z0, Z8
+	VFMADD231PS.BCST 4(R14), Z1, Z8
+	VFMADD231PS.BCST 8(R14), Z2, Z8
+	VFMADD231PS.BCST 12(R14), Z3, Z8
+	VFMADD231PS.BCST 16(R14), Z4, Z8
+	VFMADD231PS.BCST 20(R14), Z5, Z8
+	VFMADD231PS.BCST 24(R14), Z6, Z8
+	VFMADD231PS.BCST 28(R14), Z7, Z8
+	VMOVUPS          Z8, K1, (R15)
+	ADDQ             DX, R14
+	ADDQ             R8, R15
+	DECQ             BP
+	JNZ              part_row
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy4AVX512(rows int, n int, x *float32, xRow int, w *float32, wRow int, c *float32, cRow int, add int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·axpy4AVX512(SB), NOSPLIT, $8-72
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  xRow+24(FP), DX
+	MOVQ  w+32(FP), BX
+	MOVQ  wRow+40(FP), SI
+	MOVQ  c+48(FP), DI
+	MOVQ  cRow+56(FP), R8
+	MOVQ  add+64(FP), R9
+	SHLQ  $0x02, DX
+	SHLQ  $0x02, SI
+	SHLQ  $0x02, R8
+	LEAQ  (SI)(SI*2), R10
+	LEAQ  (BX)(SI*4), R11
+	LEAQ  (BX)(SI*8), R12
+	MOVQ  CX, R13
+	ANDQ  $0x0f, R13
+	MOVQ  $0x00000001, R14
+	SHLXQ R13, R14, R14
+	DECQ  R14
+	KMOVW R14, K1
+	MOVQ  CX, R13
+	SHRQ  $0x04, R13
+	TESTQ R13, R13
+	JZ    tail
+
+loop:
+	VMOVUPS    (BX), Z0
+	PREFETCHT1 (R12)
+	VMOVUPS    (BX)(SI*1), Z1
+	PREFETCHT1 (R12)(SI*1)
+	VMOVUPS    (BX)(SI*2), Z2
+	PREFETCHT1 (R12)(SI*2)
+	VMOVUPS    (BX)(R10*1), Z3
+	PREFETCHT1 (R12)(R10*1)
+	MOVQ       x+16(FP), R14
+	MOVQ       DI, R15
+	MOVQ       AX, BP
+
+full_row:
+	VPXORQ  Z4, Z4, Z4
+	TESTQ   R9, R9
+	JZ      full_sum
+	VMOVUPS (R15), Z4
+
+full_sum:
+	VFMADD231PS.BCST (R14), Z0, Z4
+	VFMADD231PS.BCST 4(R14), Z1, Z4
+	VFMADD231PS.BCST 8(R14), Z2, Z4
+	VFMADD231PS.BCST 12(R14), Z3, Z4
+	VMOVUPS          Z4, (R15)
+	ADDQ             DX, R14
+	ADDQ             R8, R15
+	DECQ             BP
+	JNZ              full_row
+	ADDQ             $0x40, BX
+	ADDQ             $0x40, R11
+	ADDQ             $0x40, R12
+	ADDQ             $0x40, DI
+	DECQ             R13
+	JNZ              loop
+
+tail:
+	ANDQ      $0x0f, CX
+	JZ        done
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VMOVUPS.Z (BX)(SI*2), K1, Z2
+	VMOVUPS.Z (BX)(R10*1), K1, Z3
+	MOVQ      x+16(FP), R14
+	MOVQ      DI, R15
+	MOVQ      AX, BP
 
 part_row:
 	VPXORQ    Z4, Z4, Z4
 	TESTQ     R9, R9
 	JZ        part_sum
-	VMOVUPS.Z (R14), K1, Z4
+	VMOVUPS.Z (R15), K1, Z4
 
 part_sum:
-	VFMADD231PS.BCST (R13), Z0, Z4
-	VFMADD231PS.BCST 4(R13), Z1, Z4
-	VFMADD231PS.BCST 8(R13), Z2, Z4
-	VFMADD231PS.BCST 12(R13), Z3, Z4
-	VMOVUPS          Z4, K1, (R14)
-	ADDQ             DX, R13
-	ADDQ             R8, R14
-	DECQ             R15
+	VFMADD231PS.BCST (R14), Z0, Z4
+	VFMADD231PS.BCST 4(R14), Z1, Z4
+	VFMADD231PS.BCST 8(R14), Z2, Z4
+	VFMADD231PS.BCST 12(R14), Z3, Z4
+	VMOVUPS          Z4, K1, (R15)
+	ADDQ             DX, R14
+	ADDQ             R8, R15
+	DECQ             BP
 	JNZ              part_row
 
 done:
@@ -7944,63 +8063,65 @@ TEXT ·axpy1AVX512(SB), NOSPLIT, $0-72
 	SHLQ  $0x02, SI
 	SHLQ  $0x02, R8
 	LEAQ  (SI)(SI*2), R10
+	LEAQ  (BX)(SI*4), R10
 	LEAQ  (BX)(SI*8), SI
-	MOVQ  CX, R10
-	ANDQ  $0x0f, R10
-	MOVQ  $0x00000001, R11
-	SHLXQ R10, R11, R11
-	DECQ  R11
-	KMOVW R11, K1
-	MOVQ  CX, R10
-	SHRQ  $0x04, R10
-	TESTQ R10, R10
+	MOVQ  CX, R11
+	ANDQ  $0x0f, R11
+	MOVQ  $0x00000001, R12
+	SHLXQ R11, R12, R12
+	DECQ  R12
+	KMOVW R12, K1
+	MOVQ  CX, R11
+	SHRQ  $0x04, R11
+	TESTQ R11, R11
 	JZ    tail
 
 loop:
 	VMOVUPS (BX), Z0
-	MOVQ    x+16(FP), R11
-	MOVQ    DI, R12
-	MOVQ    AX, R13
+	MOVQ    x+16(FP), R12
+	MOVQ    DI, R13
+	MOVQ    AX, R14
 
 full_row:
 	VPXORQ  Z1, Z1, Z1
 	TESTQ   R9, R9
 	JZ      full_sum
-	VMOVUPS (R12), Z1
+	VMOVUPS (R13), Z1
 
 full_sum:
-	VFMADD231PS.BCST (R11), Z0, Z1
-	VMOVUPS          Z1, (R12)
-	ADDQ             DX, R11
-	ADDQ             R8, R12
-	DECQ             R13
+	VFMADD231PS.BCST (R12), Z0, Z1
+	VMOVUPS          Z1, (R13)
+	ADDQ             DX, R12
+	ADDQ             R8, R13
+	DECQ             R14
 	JNZ              full_row
 	ADDQ             $0x40, BX
+	ADDQ             $0x40, R10
 	ADDQ             $0x40, SI
 	ADDQ             $0x40, DI
-	DECQ             R10
+	DECQ             R11
 	JNZ              loop
 
 tail:
 	ANDQ      $0x0f, CX
 	JZ        done
 	VMOVUPS.Z (BX), K1, Z0
-	MOVQ      x+16(FP), R11
-	MOVQ      DI, R12
-	MOVQ      AX, R13
+	MOVQ      x+16(FP), R12
+	MOVQ      DI, R13
+	MOVQ      AX, R14
 
 part_row:
 	VPXORQ    Z1, Z1, Z1
 	TESTQ     R9, R9
 	JZ        part_sum
-	VMOVUPS.Z (R12), K1, Z1
+	VMOVUPS.Z (R13), K1, Z1
 
 part_sum:
-	VFMADD231PS.BCST (R11), Z0, Z1
-	VMOVUPS          Z1, K1, (R12)
-	ADDQ             DX, R11
-	ADDQ             R8, R12
-	DECQ             R13
+	VFMADD231PS.BCST (R12), Z0, Z1
+	VMOVUPS          Z1, K1, (R13)
+	ADDQ             DX, R12
+	ADDQ             R8, R13
+	DECQ             R14
 	JNZ              part_row
 
 done:

@@ -452,3 +452,46 @@ func BenchmarkElements(b *testing.B) {
 		b.Run(f.name, func(b *testing.B) { b.ReportMetric(bestOf(b, f.f)*1e6, "best-µs") })
 	}
 }
+
+// BenchmarkPeak measures what the others are fractions of: multiply-adds in
+// registers and the first-level cache, and reading memory that no cache holds.
+func BenchmarkPeak(b *testing.B) {
+	pool := benchPool(b)
+	for i, precision := range []Precision{F32, BF16, Int8} {
+		b.Run(precision.String(), func(b *testing.B) {
+			const n, pieces = 64, 64
+			steps := &peakTask{precision: precision, n: n}
+			for range pool.Threads() {
+				steps.a = append(steps.a, make([]float32, 2*16*n))
+				steps.panel = append(steps.panel, make([]float32, panelWidth*n))
+				steps.c = append(steps.c, make([]float32, panelWidth*16))
+			}
+			best := bestOf(b, func() { pool.Run(pieces, steps) })
+			b.ReportMetric(2*float64(pieces*50*inner.tileRows*panelWidth*n)*float64(int(1)<<i)/best/1e9, "GFLOP/s")
+		})
+	}
+	b.Run("read", func(b *testing.B) {
+		memory := &readTask{make([]float32, 1<<26)}
+		for i := range memory.x {
+			memory.x[i] = 1
+		}
+		best := bestOf(b, func() { pool.Run(len(memory.x)>>18, memory) })
+		b.ReportMetric(4*float64(len(memory.x))/best/1e9, "GB/s")
+	})
+}
+
+type peakTask struct {
+	precision   Precision
+	n           int
+	a, panel, c [][]float32
+}
+
+func (t *peakTask) Do(worker, _ int) {
+	for range 50 {
+		inner.tile[t.precision](inner.tileRows, t.n, t.a[worker], 16, t.panel[worker], t.c[worker])
+	}
+}
+
+type readTask struct{ x []float32 }
+
+func (t *readTask) Do(_, i int) { inner.largest(t.x[i<<18:][:1<<18]) }

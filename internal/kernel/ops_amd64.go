@@ -295,6 +295,10 @@ func axpyAVX2(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int,
 		keep = 1
 	}
 	k := 0
+	for ; k+8 <= inputs; k += 8 {
+		axpy8AVX2(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
+	}
 	for ; k+4 <= inputs; k += 4 {
 		axpy4AVX2(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
 		keep = 1
@@ -333,6 +337,10 @@ func axpyAVX512(rows, inputs, n int, x []float32, xRow int, w []float32, wRow in
 		keep = 1
 	}
 	k := 0
+	for ; k+8 <= inputs; k += 8 {
+		axpy8AVX512(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
+		keep = 1
+	}
 	for ; k+4 <= inputs; k += 4 {
 		axpy4AVX512(rows, n, &x[k], xRow, &w[k*wRow], wRow, &c[0], cRow, keep)
 		keep = 1

@@ -39,6 +39,9 @@ type Pool struct {
 	failed atomic.Pointer[PanicError]
 	closed atomic.Bool
 
+	waiting atomic.Bool   // the caller is blocked until the last worker leaves,
+	done    chan struct{} // which then sends here
+
 	frames frameList
 }
 
@@ -71,7 +74,7 @@ func NewPool(threads int) *Pool {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{threads: threads}
+	p := &Pool{threads: threads, done: make(chan struct{}, 1)}
 	for id := 1; id < threads; id++ {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -134,16 +137,38 @@ func (p *Pool) Run(n int, t Task) {
 			break
 		}
 	}
-	for spins := 0; uint32(p.state.Load()) != 0; spins++ {
-		if spins > 1<<12 {
-			runtime.Gosched()
-		}
-	}
+	p.wait()
 	p.task = nil
 	if e := p.failed.Load(); e != nil {
 		panic(e)
 	}
 }
+
+// wait returns when no worker is inside the job any more. It spins for a moment
+// and then blocks: a worker that takes long may need this very processor.
+func (p *Pool) wait() {
+	for range patience {
+		if uint32(p.state.Load()) == 0 {
+			return
+		}
+	}
+	p.waiting.Store(true)
+	if uint32(p.state.Load()) == 0 && p.waiting.CompareAndSwap(true, false) {
+		return
+	}
+	<-p.done
+}
+
+// leave ends a worker's part in the job.
+func (p *Pool) leave() {
+	if uint32(p.state.Add(^uint64(0))) == 0 && p.waiting.CompareAndSwap(true, false) {
+		p.done <- struct{}{}
+	}
+}
+
+// patience is how many loads of an unchanged word a thread spins for before it
+// parks, some tens of microseconds.
+const patience = 1 << 14
 
 // work takes pieces until none is left.
 func (p *Pool) work(id int) {
@@ -181,7 +206,6 @@ func newPanicError(v any) *PanicError {
 
 // serve is the life of a worker: join every job that opens, park when none does.
 func (p *Pool) serve(w *worker, id int) {
-	const patience = 1 << 14 // loads of an unchanged word, some tens of microseconds
 	seen := uint64(0)
 	for idle := 0; !p.closed.Load(); {
 		s := p.state.Load()
@@ -189,7 +213,7 @@ func (p *Pool) serve(w *worker, id int) {
 			if p.state.CompareAndSwap(s, s+1) {
 				seen = s >> 32
 				p.work(id)
-				p.state.Add(^uint64(0))
+				p.leave()
 				idle = 0
 			}
 			continue

@@ -65,6 +65,7 @@ func kernels(v isa) {
 	for rows := 1; rows <= v.dotRows; rows++ {
 		dotKernel(v, rows)
 	}
+	axpyKernel(v, 8)
 	axpyKernel(v, 4)
 	axpyKernel(v, 1)
 	layerNormKernel(v)

@@ -156,21 +156,36 @@ func axpyKernel(v isa, inputs int) {
 	SHLQ(Imm(2), xRow)
 	SHLQ(Imm(2), wRow)
 	SHLQ(Imm(2), cRow)
-	w3, ahead := GP64(), GP64()
+	w3, w4, ahead := GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: wRow, Index: wRow, Scale: 2}, w3)
+	LEAQ(Mem{Base: w, Index: wRow, Scale: 4}, w4)
 	LEAQ(Mem{Base: w, Index: wRow, Scale: 8}, ahead) // into the second-level cache; see tileKernel
+	input := func(k int) Mem {
+		if k < 4 {
+			return strided(w, wRow, w3, k)
+		}
+		return strided(w4, wRow, w3, k-4)
+	}
 	last := v.newTail(n)
 	whole := GP64()
 	MOVQ(n, whole)
 	SHRQ(Imm(uint64(shift(v.lanes()))), whole)
 	ws := v.regs(inputs)
 	y, b := v.reg(), v.reg()
-	x, cc, r := GP64(), GP64(), GP64()
+	x, cc, r, far := GP64(), GP64(), GP64(), GP64()
 	column := func(label string, t *tail) {
 		for k := range ws {
-			v.load(strided(w, wRow, w3, k), ws[k], t)
-			if t == nil && inputs == 4 {
+			v.load(input(k), ws[k], t)
+			if t != nil || inputs == 1 {
+				continue
+			}
+			if k == 4 {
+				LEAQ(Mem{Base: ahead, Index: wRow, Scale: 4}, far)
+			}
+			if k < 4 {
 				PREFETCHT1(strided(ahead, wRow, w3, k))
+			} else {
+				PREFETCHT1(strided(far, wRow, w3, k-4))
 			}
 		}
 		Load(Param("x"), x)
@@ -202,6 +217,7 @@ func axpyKernel(v isa, inputs int) {
 	Label("loop")
 	column("full", nil)
 	ADDQ(Imm(uint64(v.bytes)), w)
+	ADDQ(Imm(uint64(v.bytes)), w4)
 	ADDQ(Imm(uint64(v.bytes)), ahead)
 	ADDQ(Imm(uint64(v.bytes)), c)
 	DECQ(whole)
