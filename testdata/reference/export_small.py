@@ -11,9 +11,41 @@ import numpy as np
 import torch
 import open_clip
 from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerFast
 import draw, kit, train_small
 
 TYPES = {"BF16": torch.bfloat16, "F16": torch.float16}
+
+
+def calibrate(name, weights, tokenizer, pictures=600):
+    """Adds one vector u to every column of the decoder's output matrix, in place, and returns the spread that remains.
+
+    All logits of a row h then move by h.u, so that probabilities stay as they are. OpenCLIP 3.3.0 sums raw logits in its beam
+    search, where that number matters: u is fitted so that the logits become log-probabilities as nearly as one vector can."""
+    model = train_small.build(name, len(tokenizer))
+    model.load_state_dict(weights)
+    model.eval()
+    size, context = model.visual.image_size[0], model.text.context_length
+    mean, std = np.array(train_small.MEAN, np.float32), np.array(train_small.STD, np.float32)
+    rows, totals = [], []
+    with torch.no_grad():
+        for start in range(0, pictures, 50):
+            pics, words = zip(*(draw.training_picture(start + i, size, mean, std) for i in range(50)))
+            ids = tokenizer(list(words), return_tensors="pt", max_length=context, padding="max_length", truncation=True).input_ids
+            found = {}
+            handle = model.text_decoder.ln_final.register_forward_hook(lambda _, __, out: found.__setitem__("h", out))
+            out = model(torch.from_numpy(np.stack(pics)), ids)
+            handle.remove()
+            real = out["labels"] != 0
+            rows.append(found["h"][real].double())
+            totals.append(out["logits"][real].double().logsumexp(-1))
+    h, total = torch.cat(rows), torch.cat(totals)
+    u = torch.linalg.lstsq(h, -total[:, None]).solution
+    weights["text_decoder.text_projection"] += u.float()
+    left = total + (h @ u)[:, 0]
+    return {"logsumexp_before": [round(total.mean().item(), 4), round(total.std().item(), 4)],
+            "logsumexp_after": [round(left.mean().item(), 4), round(left.std().item(), 4)],
+            "meaning": "mean and standard deviation over training captions; 0 and 0 would be log-probabilities"}
 
 
 def export(name, work):
@@ -22,6 +54,9 @@ def export(name, work):
     for f in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(work / "tokenizer" / f, folder / f)
     state = torch.load(work / "checkpoint.pt", weights_only=False)
+    note = None
+    if recipe.get("calibrated"):
+        note = calibrate(name, state["model"], PreTrainedTokenizerFast.from_pretrained(work / "tokenizer"))
     weights = {k: v.to(TYPES[recipe["storage"]]).contiguous() for k, v in state["model"].items()}
     save_file(weights, str(folder / "open_clip_model.safetensors"), metadata={"format": "pt"})
     (folder / "open_clip_model.safetensors").chmod(0o644)
@@ -29,7 +64,7 @@ def export(name, work):
     cfg["text_cfg"]["vocab_size"] = cfg["multimodal_cfg"]["vocab_size"] = state["model"]["text.token_embedding.weight"].shape[0]
     kit.write_json(folder / "open_clip_config.json", {"model_cfg": cfg, "preprocess_cfg": {
         "mean": train_small.MEAN, "std": train_small.STD, "interpolation": "bicubic", "resize_mode": "shortest"}}, 3)
-    return folder, state, sum(v.numel() for v in weights.values())
+    return folder, state, sum(v.numel() for v in weights.values()), note
 
 
 def attributes(text):
@@ -100,12 +135,13 @@ def main():
     p.add_argument("--pictures", type=int, default=400)
     a = p.parse_args()
     torch.set_num_threads(1)
-    folder, state, n = export(a.name, a.work)
+    folder, state, n, note = export(a.name, a.work)
     result = measure(folder, a.pictures)
     recipe = train_small.RECIPE[a.name]
     kit.write_json(folder / "training.json", {
         "versions": kit.versions(), "recipe": {**recipe, "betas": [0.9, 0.98], "weight_decay": 0.05, "loss": "CoCaLoss(caption 2, contrastive 1)"},
         "steps": state["step"], "parameters": n, "held_out": result,
+        **({"calibration": note} if note else {}),
         "log_columns": ["step", "contrastive loss", "caption loss (weighted by 2)"], "log": [[int(a), round(float(b), 4), round(float(c), 4)] for a, b, c in state["log"]]}, 3)
     (folder / "README.md").write_text(CARD.format(
         name=a.name, n=n, steps=state["step"], batch=recipe["batch"], shapes=", ".join(draw.SHAPES), colours=", ".join(draw.COLOURS),

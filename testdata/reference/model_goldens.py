@@ -39,7 +39,7 @@ def directory(c):
         assert got == found and margin > 1e-3, (name, got, found, margin)
         cases.append({"image": f"../../../images/{name}", "text": captions[name], "ids_in": ids, "taps": {t: f"{i}.{t}" for t in high},
                       "generation": arguments(c, setting), "ids": got, "caption": c.tokenizer.decode(got, skip_special_tokens=True).strip(),
-                      "score": score, "logprob": scored(c, name, got, c.eos, False, None), "margin": float(f"{margin:.4g}")})
+                      "score": score, "logprob": scored(c, name, got, c.eos, False, None, False), "margin": float(f"{margin:.4g}")})
     folder = kit.GOLDEN / "small" / c.name
     kit.write_json(folder / "golden.json", {
         "profile": kit.profile(), "versions": kit.versions(), "about": f"the trained model {c.name}: picture files and texts",

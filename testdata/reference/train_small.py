@@ -34,7 +34,7 @@ def config(name):
 
 
 # stages: (until this step, length of the cosine schedule). shapes was trained on after a first end, plain brought to an earlier end.
-RECIPE = {"shapes": dict(batch=48, lr=2.5e-3, warmup=100, stages=[(1800, 1800), (4800, 4800)], seed=1, storage="BF16"),
+RECIPE = {"shapes": dict(batch=48, lr=2.5e-3, warmup=100, stages=[(1800, 1800), (4800, 4800)], seed=1, storage="BF16", calibrated=True),
           "plain": dict(batch=64, lr=2e-3, warmup=100, stages=[(885, 1300), (1000, 1000)], seed=2, storage="F16")}
 
 
