@@ -219,7 +219,7 @@ func TestGradients(t *testing.T) {
 						t.Run(fmt.Sprintf("training %v, %s", training, inputs[i].Name()), func(t *testing.T) { agree(t, p.Floats(n), op.Floats(want[n])) })
 					}
 				}
-				if n := testing.AllocsPerRun(5, func() { _ = p.RunAll() }); n != 0 {
+				if n := allocations(func() { _ = p.RunAll() }); n != 0 {
 					t.Errorf("training %v: %v allocations a run, want 0", training, n)
 				}
 			}
