@@ -18,7 +18,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	img, err := coca.OpenImage(os.DirFS("testdata/images"), "black_star_left_of_purple_heart.png")
+	img, err := coca.OpenImage(os.DirFS("testdata/images"), "two_red_circles.png")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(caption.Text)
-	// Output: a black star to the left of a purple heart
+	// Output: two red circles on a beige background
 }
 
 func ExampleModel_Score() {
