@@ -38,7 +38,15 @@ type Costs struct {
 	Image Cost // encoding one image
 	Text  Cost // encoding one text of full length
 	Step  Cost // one token of one row, the caches being full
+
+	// Caption is a caption of CaptionIDs ids by the default search, and
+	// Recomputed the same as OpenCLIP 3.3.0 does it: six beams, each with its
+	// own image, and no caches.
+	Caption, Recomputed Cost
 }
+
+// CaptionIDs is the length of the caption that [Costs] counts.
+const CaptionIDs = 15
 
 // CostsOf counts operations and bytes of an architecture.
 func CostsOf(cfg model.Config) (c Costs, err error) {
@@ -52,7 +60,13 @@ func CostsOf(cfg model.Config) (c Costs, err error) {
 	}
 	r := infer.New(core, dev)
 	defer r.Close()
-	c.Image, c.Text, c.Step, err = r.Costs()
+	if c.Image, c.Text, c.Step, err = r.Costs(); err != nil {
+		return c, err
+	}
+	// The image once; one row in the first step, two in the others.
+	steps := int64(min(CaptionIDs, cfg.MaxTokens()) - 1)
+	c.Caption = c.Image.Plus(Cost{Flops: (2*steps - 1) * c.Step.Flops, Bytes: steps * c.Step.Bytes})
+	c.Recomputed, err = r.Recomputed(int(steps)+1, 6)
 	return c, err
 }
 

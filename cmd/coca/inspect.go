@@ -101,7 +101,8 @@ func (a *app) printInspection(s *coca.Spec, object inspectObject) error {
 	for _, line := range []struct {
 		what string
 		cost coca.Cost
-	}{{"an image", costs.Image}, {"a text", costs.Text}, {"a token of one beam", costs.Step}} {
+	}{{"an image", costs.Image}, {"a text", costs.Text}, {"a token of one beam", costs.Step},
+		{fmt.Sprintf("a caption of %d ids", coca.CaptionIDs), costs.Caption}, {"as OpenCLIP 3.3.0", costs.Recomputed}} {
 		_, err = fmt.Fprintf(a.out, "%-20s %9.3f GFLOP  %9.1f MB of operands (float32)\n", line.what, float64(line.cost.Flops)/1e9, float64(line.cost.Bytes)/1e6)
 	}
 	return err

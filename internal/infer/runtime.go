@@ -263,6 +263,37 @@ func (r *Runtime) Costs() (image, text, step op.Cost, err error) {
 	return programs[0].Cost(), programs[1].Cost(), step, nil
 }
 
+// Recomputed counts what one caption of n ids takes without caches, with every
+// beam on its own: the image tower once a beam, and at each step the whole text
+// through both towers and the image tokens through the cross-attention's
+// projections. This is how OpenCLIP's release works.
+func (r *Runtime) Recomputed(ids, beams int) (total op.Cost, err error) {
+	img, err := r.Model.ImageGraph(1)
+	if err != nil {
+		return total, err
+	}
+	cost := func(outputs ...*G.Node) (c op.Cost) {
+		if err == nil {
+			var p *exec.Program
+			if p, err = exec.Compile(r.device, outputs...); err == nil {
+				c = p.Cost()
+			}
+		}
+		return c
+	}
+	tower, withKeys := cost(img.Features, img.Tokens), cost(append([]*G.Node{img.Features, img.Tokens}, img.Keys...)...)
+	total = tower
+	for n := 1; n < ids; n++ {
+		g, graphErr := r.Model.ScoreGraph(1, n, n, r.Model.NewKeys(1))
+		if graphErr != nil {
+			return total, graphErr
+		}
+		total = total.Plus(cost(g.Logits)).Plus(op.Cost{Flops: withKeys.Flops - tower.Flops, Bytes: withKeys.Bytes - tower.Bytes})
+	}
+	total.Flops, total.Bytes = total.Flops*int64(beams), total.Bytes*int64(beams)
+	return total, err
+}
+
 // CompileAll binds every weight of the model to the device.
 func (r *Runtime) CompileAll(ctx context.Context) error {
 	if err := r.lock(ctx); err != nil {
