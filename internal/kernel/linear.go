@@ -24,7 +24,7 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	} else {
 		t.data = from.wide
 		if m.order == InOut {
-			t.width = stripWidth
+			t.width = stripWidth(p, rows, m.out)
 		}
 	}
 	p.Run((m.out+t.width-1)/t.width, t)
@@ -60,9 +60,13 @@ func (e *Epilogue) apply(dst []float32, out, r0, rows, o0, o1 int, sums []float3
 }
 
 // stripWidth is how many outputs of an [in, out] weight a piece of work
-// computes: wide enough to read memory in long stretches, narrow enough for the
-// sums of a few rows to stay in the first-level cache.
-const stripWidth = 512
+// computes: wide, to read memory in long stretches, but with the sums of all rows
+// well inside the second-level cache and a few pieces for each thread. The result
+// does not depend on it.
+func stripWidth(p *Pool, rows, out int) int {
+	width := min(2048, 16384/max(rows, 1), out/(4*p.Threads()))
+	return max(width&^63, 64)
+}
 
 // linearTask computes width columns of the result at a time.
 type linearTask struct {

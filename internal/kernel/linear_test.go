@@ -199,6 +199,7 @@ func BenchmarkLinear(b *testing.B) {
 		{1, 768, 49408, InOut, None, false},
 		{2, 768, 49408, InOut, None, false},
 		{6, 768, 49408, InOut, None, false},
+		{16, 768, 49408, InOut, None, false},
 		{1, 768, 49408, OutIn, None, false},
 		{2, 768, 49408, OutIn, None, false},
 		{6, 768, 49408, OutIn, None, false},
