@@ -135,13 +135,13 @@ func (m *Model) build(src source, tensors nn.Source, o options) (err error) {
 	if m.Spec, err = newSpec(src, tensors); err != nil {
 		return err
 	}
-	core, err := model.New(m.cfg, tensors)
-	if err != nil {
-		return fmt.Errorf("%s: %w", src.weights, err)
-	}
 	dev, err := m.device(o)
 	if err != nil {
 		return err
+	}
+	core, err := model.New(m.cfg, tensors)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", src.weights, err), dev.Close())
 	}
 	m.run = infer.New(core, dev)
 	return nil
@@ -168,6 +168,7 @@ func (m *Model) device(o options) (exec.Device, error) {
 			m.precision = t.pack.precision
 		}
 		t.precision = m.precision
+		t.standIn()
 		cpu.Prepared, cpu.Packed = t.prepared, t.released
 	}
 	cpu.Precision = m.precision

@@ -86,30 +86,25 @@ func (s *fileSource) prepared(name string, out, in int, order kernel.Order) (*ke
 	if s.pack != nil {
 		return s.preparedPanels(name, out, in)
 	}
-	if s.precision != exec.BF16 {
-		return nil, nil
-	}
 	base, lo, hi := cutRows(name)
-	t, ok := s.tensors[base]
-	if !ok || t.DType != weights.BF16 || len(t.Shape) == 0 {
+	if _, ok := s.direct(base); !ok {
 		return nil, nil
 	}
-	data, err := t.Bytes()
-	if err != nil || uintptr(unsafe.Pointer(unsafe.SliceData(data)))%2 != 0 || !littleEndian {
-		return nil, err
-	}
-	all := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/2)
+	all, _ := s.halves(base)
 	if hi > 0 {
-		row := len(all) / t.Shape[0]
-		if hi > t.Shape[0] {
-			return nil, nil
-		}
+		row := len(all) / s.tensors[base].Shape[0]
 		all = all[lo*row : hi*row]
 	}
-	if len(all) != out*in {
-		return nil, nil
+	return kernel.NewMatrixBF16(all[:out*in], out, in, order), nil
+}
+
+// halves views the bytes of a bfloat16 tensor, if the machine can use them as they are.
+func (s *fileSource) halves(name string) ([]uint16, bool) {
+	data, err := s.tensors[name].Bytes()
+	if err != nil || !littleEndian || uintptr(unsafe.Pointer(unsafe.SliceData(data)))%2 != 0 {
+		return nil, false // Float32 reports what is wrong with it
 	}
-	return kernel.NewMatrixBF16(all, out, in, order), nil
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/2), true
 }
 
 // preparedPanels finds the stored panels of a weight, nil for one that is not packed.

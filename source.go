@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/weights"
 )
@@ -18,7 +19,7 @@ type fileSource struct {
 
 	pack        *packing                  // nil if the file is not packed
 	packed      map[string]weights.Tensor // its panels
-	placeholder []float32                 // stands in graphs for weights that are packed; never read
+	placeholder []float32                 // see standIn
 }
 
 func newFileSource(f *weights.File) (*fileSource, error) {
@@ -51,25 +52,59 @@ func newFileSource(f *weights.File) (*fileSource, error) {
 		s.names = append(s.names, r.To)
 	}
 	if s.pack != nil {
-		s.precision = s.pack.precision
-		s.standIn()
+		for name := range s.pack.shapes {
+			s.names = append(s.names, name)
+		}
 	}
 	return s, nil
 }
 
-// standIn names the packed tensors and makes memory that stands for each of
-// them. No page of it is ever touched.
+// standIn makes the memory that stands in graphs for the weights that the
+// device takes from the file as they are. No page of it is ever touched.
 func (s *fileSource) standIn() {
 	largest := 0
-	for name, shape := range s.pack.shapes {
-		s.names = append(s.names, name)
-		n := 1
-		for _, d := range shape {
-			n *= d
+	for _, name := range s.names {
+		if n, ok := s.direct(name); ok {
+			largest = max(largest, n)
 		}
-		largest = max(largest, n)
 	}
 	s.placeholder = make([]float32, largest)
+}
+
+// direct reports whether the device takes a weight from the file as it is, and
+// its number of elements.
+func (s *fileSource) direct(name string) (elements int, ok bool) {
+	if s.pack != nil {
+		shape, ok := s.pack.shapes[name]
+		return volume(shape), ok
+	}
+	t := s.tensors[name]
+	if s.precision != exec.BF16 || t.DType != weights.BF16 || !isMatrix(name) {
+		return 0, false
+	}
+	_, ok = s.halves(name)
+	return volume(t.Shape), ok
+}
+
+// isMatrix reports whether a tensor is the weight of a linear map and nothing else.
+func isMatrix(name string) bool {
+	for _, suffix := range []string{
+		".in_proj_weight", ".out_proj.weight", ".q_proj_weight", ".k_proj_weight", ".v_proj_weight",
+		".c_fc.weight", ".c_proj.weight", ".conv1.weight", ".text_projection", ".text_projection.weight", "visual.proj",
+	} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func volume(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }
 
 // Names implements nn.Source.
@@ -88,14 +123,8 @@ func (s *fileSource) Shape(name string) ([]int, bool) {
 
 // Float32 implements nn.Source.
 func (s *fileSource) Float32(name string) ([]float32, error) {
-	if s.pack != nil {
-		if shape, ok := s.pack.shapes[name]; ok {
-			n := 1
-			for _, d := range shape {
-				n *= d
-			}
-			return s.placeholder[:n:n], nil
-		}
+	if n, ok := s.direct(name); ok {
+		return s.placeholder[:n:n], nil
 	}
 	return s.tensors[name].Float32()
 }

@@ -136,8 +136,8 @@ func (f *imageFlags) prepare(ctx context.Context, a *app, m *coca.Spec, paths []
 	return out
 }
 
-// batches groups prepared images: up to n at a time, without waiting for an
-// image that is not ready while one is.
+// batches groups prepared images, n at a time. The next batch is prepared while
+// the consumer works on one.
 func batches(in <-chan prepared, n int) <-chan []prepared {
 	out := make(chan []prepared)
 	go func() {
