@@ -134,7 +134,7 @@ func locateHub(ctx context.Context, pull, name string, o options) (source, error
 		return source{}, err
 	}
 	s := source{name: name, weights: p.Weights, arch: p.Arch, files: os.DirFS(p.Dir)}
-	if p.Config != "" && filepath.Base(p.Config) == weights.ConfigName {
+	if p.Config != "" {
 		if s.config, err = readSmall(p.Config); err != nil {
 			return source{}, err
 		}
