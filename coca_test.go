@@ -20,7 +20,6 @@ import (
 	"github.com/seed-e0874532/coca/internal/formula"
 	"github.com/seed-e0874532/coca/internal/golden"
 	"github.com/seed-e0874532/coca/model"
-	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/weights"
 )
 
@@ -240,7 +239,7 @@ func TestBatchesAndConcurrentUse(t *testing.T) {
 // TestStoredForms writes the weights in each form and expects the same model.
 func TestStoredForms(t *testing.T) {
 	img := picture(t, "testdata/images/two_red_circles.png")
-	for _, p := range []coca.Precision{exec.FP32, exec.BF16, exec.Int8} {
+	for _, p := range []coca.Precision{coca.FP32, coca.BF16, coca.Int8} {
 		t.Run(p.String(), func(t *testing.T) {
 			m := load(t, "testdata/models/plain", coca.WithPrecision(p))
 			want, err := m.EncodeImages(ctx, []*coca.Image{img})
@@ -259,9 +258,9 @@ func TestStoredForms(t *testing.T) {
 			if !slices.Equal(got[0], want[0]) {
 				t.Error("the packed weights give another embedding")
 			}
-			other := exec.FP32
-			if p == exec.FP32 {
-				other = exec.BF16
+			other := coca.FP32
+			if p == coca.FP32 {
+				other = coca.BF16
 			}
 			var refused *coca.PackError
 			_, err = coca.Load(ctx, path, coca.WithArch("testdata/models/plain/open_clip_config.json"), coca.WithPrecision(other))
@@ -282,8 +281,8 @@ func TestNarrowPrecisionsAgree(t *testing.T) {
 		}
 		return e[0]
 	}
-	want := embed(exec.FP32)
-	for _, p := range []coca.Precision{exec.BF16, exec.Int8} {
+	want := embed(coca.FP32)
+	for _, p := range []coca.Precision{coca.BF16, coca.Int8} {
 		cosine := 0.0
 		for i, v := range embed(p) {
 			cosine += float64(v) * float64(want[i])

@@ -57,6 +57,13 @@ func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 // Precision is the type in which a device keeps the weights of linear maps.
 type Precision = exec.Precision
 
+// Precisions. Everything but the weights of linear maps stays float32.
+const (
+	FP32 = exec.FP32
+	BF16 = exec.BF16
+	Int8 = exec.Int8
+)
+
 // ParsePrecision reads fp32, bf16 or int8.
 func ParsePrecision(name string) (Precision, error) { return exec.ParsePrecision(name) }
 
