@@ -127,7 +127,8 @@ func (a *app) root() *cobra.Command {
 		return usage("%s: %w (see coca %s --help)", c.Name(), err, c.Name())
 	})
 	root.AddCommand(a.captionCommand(), a.embedCommand(), a.scoreCommand(), a.tokenizeCommand(), a.preprocessCommand(),
-		a.inspectCommand(), a.graphCommand(), a.verifyCommand(), a.convertCommand(), a.pullCommand(), a.versionCommand())
+		a.inspectCommand(), a.graphCommand(), a.verifyCommand(), a.convertCommand(), a.pullCommand(),
+		a.benchCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Flags().SetInterspersed(false) // flags come before arguments: a file may be called --json
 	}
