@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/seed-e0874532/coca/nn/op"
+)
+
+// towerPeers are the peers of each precision.
+var towerPeers = map[string][]string{
+	"f32":  {"torch_f32", "onnxruntime_f32", "openvino_f32"},
+	"bf16": {"torch_autocast", "torch_bf16", "openvino_bf16"},
+}
+
+// towerRows is one image through the visual tower.
+func (b *bench) towerRows() error {
+	var bf16 float64
+	for _, precision := range []string{"f32", "bf16", "int8"} {
+		s, row := b.subjects[precision], Row{Name: "visual tower, batch 1", Precision: precision, Peers: map[string]Times{}}
+		var ours []float64
+		peers := map[string][]float64{}
+		for range b.rounds {
+			if err := b.once(&ours, func() (float64, error) { return s.runTower(1) }); err != nil {
+				return err
+			}
+			for _, p := range b.peersOf(precision) {
+				var a answer
+				if err := b.peers.ask(map[string]any{"do": "tower", "peer": p}, &a); err != nil {
+					row.Note += " " + err.Error()
+					continue
+				}
+				peers[p] = append(peers[p], a.Seconds)
+			}
+		}
+		row.Ours = timesOf(ours)
+		for p, seconds := range peers {
+			row.Peers[p] = timesOf(seconds)
+			a, err := b.agreement(s, p)
+			if err != nil {
+				return err
+			}
+			row.Agreement += a
+		}
+		switch precision {
+		case "bf16":
+			bf16 = row.Ours.Median
+		case "int8":
+			row.Note = fmt.Sprintf("%.2f times as fast as our bf16", bf16/row.Ours.Median)
+		}
+		b.add(row, s.towers[1].Cost())
+		for _, p := range b.peersOf(precision) {
+			var a answer
+			if err := b.peers.ask(map[string]any{"do": "drop", "peer": p}, &a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) peersOf(precision string) []string {
+	if b.peers == nil {
+		return nil
+	}
+	return towerPeers[precision]
+}
+
+// once measures once more.
+func (b *bench) once(list *[]float64, f func() (float64, error)) error {
+	seconds, err := f()
+	*list = append(*list, seconds)
+	return err
+}
+
+// agreement compares our features of image 0 with a peer's.
+func (b *bench) agreement(s *subject, peer string) (string, error) {
+	var a answer
+	if err := b.peers.ask(map[string]any{"do": "features", "peer": peer}, &a); err != nil {
+		return "", err
+	}
+	got := s.towers[1].Floats(s.towers[1].graph.Latent)
+	var dot, x2, y2, far float64
+	for i, y := range a.Values {
+		x := float64(got[i])
+		dot, x2, y2 = dot+x*y, x2+x*x, y2+y*y
+		far = max(far, math.Abs(x-y))
+	}
+	cosine := dot / math.Sqrt(x2*y2)
+	if !(cosine > 0.99) {
+		return "", fmt.Errorf("features differ from %s: cosine %v", peer, cosine)
+	}
+	return fmt.Sprintf("%s: 1−cos %.1e, max %.1e<br>", peer, 1-cosine, far), nil
+}
+
+// stepRows is one token of two beams, in the middle of a caption.
+func (b *bench) stepRows() error {
+	_, _, cost, err := b.subjects["f32"].Runtime().Costs()
+	if err != nil {
+		return err
+	}
+	cost.Flops *= 2 // two beams share the weights
+	for _, precision := range []string{"f32", "bf16", "int8"} {
+		var all []float64
+		var allocations float64
+		for range b.rounds {
+			seconds, n, err := b.subjects[precision].steps(16)
+			if err != nil {
+				return err
+			}
+			all, allocations = append(all, seconds[2:]...), n
+		}
+		row := Row{Name: "decode step, 2 beams", Precision: precision, Ours: timesOf(all)}
+		row.Note = fmt.Sprintf("%.1f allocations a step; bytes counted at the width of the precision", allocations)
+		b.add(row, cost)
+	}
+	return nil
+}
+
+// captionLength gives 15 generated ids.
+const captionLength = 16
+
+// captionRows is a whole caption by the default search.
+func (b *bench) captionRows() error {
+	var peer []float64
+	var want [][]int32
+	if b.peers != nil {
+		for range min(b.rounds, 2) {
+			var a answer
+			if err := b.peers.ask(map[string]any{"do": "generate", "images": 1, "length": captionLength}, &a); err != nil {
+				return err
+			}
+			peer = append(peer, a.Seconds)
+			if err := json.Unmarshal(a.IDs, &want); err != nil {
+				return err
+			}
+		}
+	}
+	for _, precision := range []string{"f32", "bf16", "int8"} {
+		row := Row{Name: "caption, default search, 15 ids", Precision: precision, Note: "the peer is float32"}
+		if _, _, err := b.subjects[precision].caption(1, captionLength); err != nil { // warm
+			return err
+		}
+		var ours []float64
+		var got [][]int32
+		for range b.rounds {
+			seconds, ids, err := b.subjects[precision].caption(1, captionLength)
+			if err != nil {
+				return err
+			}
+			ours, got = append(ours, seconds), ids
+		}
+		row.Ours = timesOf(ours)
+		if peer != nil {
+			row.Peers = map[string]Times{"open_clip_f32": timesOf(peer)}
+			row.Agreement = fmt.Sprintf("ids equal: %v", fmt.Sprint(got) == fmt.Sprint(want))
+			if precision == "f32" && fmt.Sprint(got) != fmt.Sprint(want) {
+				return fmt.Errorf("caption: open_clip has %v, we have %v", want, got)
+			}
+		}
+		b.add(row, op.Cost{})
+	}
+	return nil
+}
