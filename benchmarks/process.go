@@ -6,10 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/seed-e0874532/coca/nn/op"
@@ -35,7 +33,7 @@ func (b *bench) processRows() error {
 	for _, p := range []string{"f32", "bf16", "int8"} {
 		packed := filepath.Join(b.folder, "packed.safetensors")
 		flag := map[string]string{"f32": "fp32", "bf16": "bf16", "int8": "int8"}[p]
-		if _, _, err := b.process("convert", "--pack", "--precision", flag, b.folder, packed); err != nil {
+		if _, err := b.process("convert", "--pack", "--precision", flag, b.folder, packed); err != nil {
 			return err
 		}
 		if err := b.firstCaption("packed", p, packed, packed, examples[0]); err != nil {
@@ -68,25 +66,44 @@ func copies(folder string, from []string, n int) error {
 	return nil
 }
 
-// process runs coca to its end: seconds, and the largest resident memory in bytes.
-func (b *bench) process(args ...string) (float64, float64, error) {
+// process runs coca to its end and returns the seconds.
+func (b *bench) process(args ...string) (float64, error) {
 	c := exec.Command(b.binary, args...)
 	c.Stderr = os.Stderr
 	began := time.Now()
 	if err := c.Run(); err != nil {
-		return 0, 0, fmt.Errorf("coca %s: %w", strings.Join(args, " "), err)
+		return 0, fmt.Errorf("coca %s: %w", strings.Join(args, " "), err)
 	}
-	seconds := time.Since(began).Seconds()
-	unit := 1024.0 // Linux counts kilobytes
-	if runtime.GOOS == "darwin" {
-		unit = 1
-	}
-	usage, _ := c.ProcessState.SysUsage().(*syscall.Rusage)
-	return seconds, unit * float64(usage.Maxrss), nil
+	return time.Since(began).Seconds(), nil
+}
+
+// watch follows the largest resident memory of a running process until stop is
+// closed. What the system says after the end will not do: it counts the memory
+// that the process had for a moment before it became this program, ours.
+func watch(pid int, stop <-chan struct{}) <-chan float64 {
+	result := make(chan float64, 1)
+	go func() {
+		var peak float64
+		for {
+			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if _, after, ok := strings.Cut(string(data), "VmHWM:"); ok {
+				var kilobytes float64
+				fmt.Sscan(after, &kilobytes)
+				peak = max(peak, kilobytes*1024)
+			}
+			select {
+			case <-stop:
+				result <- peak
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return result
 }
 
 // firstCaption is a process from its start to its first line, files in the system's cache.
-// Its memory is looked at then: mapped pages of the file count.
+// Its memory is watched until then: mapped pages of the file count.
 func (b *bench) firstCaption(what, precision, model, file, image string) error {
 	flag := map[string]string{"f32": "fp32", "bf16": "bf16", "int8": "int8"}[precision]
 	var seconds []float64
@@ -102,13 +119,15 @@ func (b *bench) firstCaption(what, precision, model, file, image string) error {
 		if err := c.Start(); err != nil {
 			return err
 		}
+		stop := make(chan struct{})
+		memory := watch(c.Process.Pid, stop)
 		_, readErr := bufio.NewReader(out).ReadString('\n')
 		took := time.Since(began).Seconds()
+		close(stop)
+		peak = max(peak, <-memory)
 		if err := c.Wait(); err != nil || readErr != nil {
 			return fmt.Errorf("caption from a %s file: %v %v", what, err, readErr)
 		}
-		usage, _ := c.ProcessState.SysUsage().(*syscall.Rusage)
-		peak = max(peak, float64(usage.Maxrss)*1024)
 		if i > 0 { // the first run brings the file into the cache
 			seconds = append(seconds, took)
 		}
@@ -128,7 +147,7 @@ func (b *bench) folderRow(folder string) error {
 	length := strconv.Itoa(captionLength)
 	var ours []float64
 	for range min(b.rounds, 3) {
-		seconds, _, err := b.process("caption", "--threads", strconv.Itoa(b.Threads), "--precision", "bf16", "--seq-len", length, "--model", b.folder, folder)
+		seconds, err := b.process("caption", "--threads", strconv.Itoa(b.Threads), "--precision", "bf16", "--seq-len", length, "--model", b.folder, folder)
 		if err != nil {
 			return err
 		}
