@@ -244,3 +244,23 @@ func ExampleAdamW() {
 	fmt.Printf("%.4f\n", p.Lookup("weight").Value)
 	// Output: [0.8800 -0.8800]
 }
+
+// BenchmarkAdamW reports the time of a step per element on one thread.
+func BenchmarkAdamW(b *testing.B) {
+	const n = 1 << 20
+	p, err := train.NewParameters([]nn.Info{{Name: "a", Shape: []int{n / 1024, 1024}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range p.Memory("a", n) {
+		p.Gradients[i] = float32(i%7) - 3
+	}
+	a, err := train.NewAdamW(p, train.DefaultAdamW("vit"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		a.Step(1e-3)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
+}
