@@ -75,6 +75,11 @@ func (b *bench) run(models []string) error {
 		b.Revision = strings.TrimSpace(string(out))
 	}
 	b.Machine = measureMachine(b.Threads, map[bool]int{true: 1, false: 5}[b.quick])
+	if !strings.HasPrefix(isa, "avx512") { // narrow products are widened to float32 below it
+		if m := b.Machine.Peak; m["avx2"] > 0 {
+			m["f32"], m["bf16"] = m["avx2"], m["avx2"]
+		}
+	}
 	log.Printf("limits: %.0f GFLOP/s f32, %.0f bf16, %.0f int8; reading %.1f, %.1f GB/s", b.Machine.Peak["f32"]/1e9,
 		b.Machine.Peak["bf16"]/1e9, b.Machine.Peak["int8"]/1e9, b.Machine.ReadOne/1e9, b.Machine.ReadAll/1e9)
 	for _, name := range models {
@@ -138,6 +143,9 @@ func (b *bench) runModel(name string) (err error) {
 
 // add finishes a row and shows it.
 func (b *bench) add(r Row, c op.Cost) {
+	if forced := os.Getenv("COCA_ISA"); forced != "" {
+		r.Name += ", " + forced + " forced"
+	}
 	r.Model, r.Load, r.Date = b.model, load(), time.Now().UTC().Format("2006-01-02 15:04")
 	if c.Flops > 0 {
 		r.Floor, r.Bound = floor(c, r.Precision, b.Machine)

@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -23,13 +25,13 @@ func (r *Results) plotBars(path string) error {
 	p := plot.New()
 	p.Title.Text = "Time of the fastest peer over ours"
 	p.Y.Label.Text = "ratio (above 1: ours is faster)"
-	p.Y.Min = 0
+	p.Y.Tick.Marker = plot.TickerFunc(doublings)
 	var values plotter.Values
 	var names []string
 	for _, row := range r.Rows {
 		if n, t := row.fastest(); n != "" {
-			values = append(values, t.Median/row.Ours.Median)
-			names = append(names, row.Model+"\n"+row.Name+"\n"+row.Precision+"\n"+n)
+			values = append(values, math.Log2(t.Median/row.Ours.Median)) // bars stand on 1
+			names = append(names, strings.TrimPrefix(row.Model, "coca_")+"\n"+row.Name+"\n"+row.Precision+" / "+n)
 		}
 	}
 	if len(values) == 0 {
@@ -40,11 +42,18 @@ func (r *Results) plotBars(path string) error {
 		return err
 	}
 	bars.Color = plotutil.Color(2)
-	one := plotter.NewFunction(func(float64) float64 { return 1 })
-	p.Add(bars, one)
+	p.Add(plotter.NewGrid(), bars)
 	p.NominalX(names...)
 	p.X.Tick.Label.Font.Size = vg.Points(6)
-	return p.Save(vg.Length(len(values)+1)*3*vg.Centimeter, 11*vg.Centimeter, path)
+	return p.Save(3.6*vg.Length(len(values)+1)*vg.Centimeter, 11*vg.Centimeter, path)
+}
+
+// doublings marks the powers of two on an axis of logarithms.
+func doublings(low, high float64) (ticks []plot.Tick) {
+	for v := math.Floor(low); v <= math.Ceil(high); v++ {
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(math.Exp2(v), 'g', -1, 64)})
+	}
+	return ticks
 }
 
 // plotRoofline shows each row's operations a second over its operations a byte, under the machine's limits.
