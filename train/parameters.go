@@ -98,3 +98,42 @@ type ParameterError struct {
 func (e *ParameterError) Error() string {
 	return fmt.Sprintf("train: %s of tensor %q: want %s, found %s", e.Thing, e.Name, e.Want, e.Found)
 }
+
+// Load copies the values of all parameters from a source, whose tensors must
+// have as many elements. An error is a [ParameterError] or the source's.
+func (p *Parameters) Load(src nn.Source) error {
+	for _, t := range p.All {
+		values, err := src.Float32(t.Name)
+		if err != nil {
+			return err
+		}
+		if len(values) != len(t.Value) {
+			return &ParameterError{t.Name, "values", fmt.Sprint(len(t.Value), " elements"), fmt.Sprint(len(values))}
+		}
+		copy(t.Value, values)
+	}
+	return nil
+}
+
+// Source is a source for model.New that gives the parameters in place, so that the
+// model computes with what the optimizer writes, and all other tensors from base.
+func (p *Parameters) Source(base nn.Source) nn.Source { return overlay{base, p} }
+
+type overlay struct {
+	nn.Source
+	parameters *Parameters
+}
+
+func (o overlay) Shape(name string) ([]int, bool) {
+	if t := o.parameters.names[name]; t != nil {
+		return t.Shape, true
+	}
+	return o.Source.Shape(name)
+}
+
+func (o overlay) Float32(name string) ([]float32, error) {
+	if t := o.parameters.names[name]; t != nil {
+		return t.Value, nil
+	}
+	return o.Source.Float32(name)
+}
