@@ -32,8 +32,16 @@ func TestFloorIsTheLargerOfOperationsAndBytes(t *testing.T) {
 }
 
 func TestTimesOf(t *testing.T) {
-	if got, want := timesOf([]float64{3, 1, 9}), (Times{Median: 3, Min: 1, Max: 9, Runs: 3}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	for _, c := range []struct {
+		seconds []float64
+		want    Times
+	}{
+		{[]float64{3, 1, 9}, Times{Median: 3, Min: 1, Max: 9, Runs: 3}},
+		{[]float64{4, 2}, Times{Median: 3, Min: 2, Max: 4, Runs: 2}},
+	} {
+		if got := timesOf(c.seconds); got != c.want {
+			t.Errorf("got %+v, want %+v", got, c.want)
+		}
 	}
 }
 

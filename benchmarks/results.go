@@ -20,7 +20,7 @@ type Times struct {
 
 func timesOf(seconds []float64) Times {
 	s := slices.Sorted(slices.Values(seconds))
-	return Times{s[len(s)/2], s[0], s[len(s)-1], len(s)}
+	return Times{(s[(len(s)-1)/2] + s[len(s)/2]) / 2, s[0], s[len(s)-1], len(s)}
 }
 
 // Row is one line of the table: ours beside the peers, measured in turns.
