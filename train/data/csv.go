@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,10 +68,7 @@ func ReadCSV(r io.Reader, name string, o CSVOptions) (*CSV, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(header))
-	for i, c := range header {
-		names[i] = strings.Clone(c)
-	}
+	names := slices.Clone(header)
 	imageColumn, err := column(names, name, "csv-img-key", o.ImageKey)
 	if err != nil {
 		return nil, err
@@ -97,7 +95,7 @@ func ReadCSV(r io.Reader, name string, o CSVOptions) (*CSV, error) {
 		}
 		cell := func(i int) string {
 			if i < len(row) {
-				return strings.Clone(row[i])
+				return row[i]
 			}
 			return ""
 		}

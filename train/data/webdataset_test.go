@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-e0874532/coca/preprocess"
 )
 
 type member struct{ name, content string }
@@ -123,6 +125,41 @@ func TestWebDatasetEpochs(t *testing.T) {
 	shard(t, dir+"/empty.tar", false)
 	if got := read(t, dir+"/empty.tar", WebDatasetOptions{Samples: 7}, 0); len(got) != 0 {
 		t.Errorf("of nothing: %v", got)
+	}
+}
+
+// TestLoaderReadsShards: pictures of a shard are decoded, what is no picture is
+// skipped by its name.
+func TestLoaderReadsShards(t *testing.T) {
+	dir := t.TempDir()
+	file, err := os.ReadFile(pictureFiles(t, 1)[0].(Record).Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shard(t, dir+"/s.tar", false, member{"1.txt", "one"}, member{"1.png", string(file)}, member{"2.txt", "two"}, member{"2.png", "no picture"},
+		member{"3.txt", "three"}, member{"3.png", string(file)})
+	w, err := OpenWebDataset(dir+"/s.tar", WebDatasetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(2)
+	o.Transform.Crop = nil
+	var skipped []string
+	o.Skipped = func(e *SampleError) { skipped = append(skipped, e.Name) }
+	batches := all(t, w, 0, o)
+	if len(batches) != 1 || !slices.Equal(batches[0].Captions, []string{"one", "three"}) || !slices.Equal(skipped, []string{dir + "/s.tar:2"}) {
+		t.Fatalf("%d batches, skipped %v", len(batches), skipped)
+	}
+	img, err := preprocess.DecodeBytes(file, preprocess.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := o.Transform.Model.Apply(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(want); !slices.Equal(batches[0].Pixels[:n], want) || !slices.Equal(batches[0].Pixels[n:], want) {
+		t.Error("other pixels than those of the inference transform")
 	}
 }
 
