@@ -50,7 +50,7 @@ const CaptionIDs = 15
 
 // CostsOf counts operations and bytes of an architecture.
 func CostsOf(cfg model.Config) (c Costs, err error) {
-	core, err := model.New(cfg, zeros(model.Tensors(cfg)))
+	core, err := model.New(cfg, zeros{model.Tensors(cfg)})
 	if err != nil {
 		return c, err
 	}
@@ -71,31 +71,11 @@ func CostsOf(cfg model.Config) (c Costs, err error) {
 }
 
 // zeros hands out weights of zeros, of which no page is ever touched.
-type zeros []nn.Info
-
-func (z zeros) Names() (names []string) {
-	for _, t := range z {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-func (z zeros) Shape(name string) ([]int, bool) {
-	for _, t := range z {
-		if t.Name == name {
-			return t.Shape, true
-		}
-	}
-	return nil, false
-}
+type zeros struct{ nn.List }
 
 func (z zeros) Float32(name string) ([]float32, error) {
 	shape, _ := z.Shape(name)
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return make([]float32, n), nil
+	return make([]float32, nn.Info{Shape: shape}.Elems()), nil
 }
 
 // Runtime gives access to the compiled programs, for the tools of this module.
@@ -107,11 +87,7 @@ func (m *Model) Device() string { return m.run.Device().Name() }
 // Parameters is the number of parameters.
 func (m *Model) Parameters() (n int) {
 	for _, t := range m.run.Model.Tensors() {
-		size := 1
-		for _, d := range t.Shape {
-			size *= d
-		}
-		n += size
+		n += t.Elems()
 	}
 	return n
 }
@@ -124,7 +100,7 @@ func (m *Model) String() string {
 // Graph builds the whole model's expression graph for one image and one text,
 // on weights of zeros: to look at, not to run.
 func (s *Spec) Graph() (*model.Graph, error) {
-	core, err := model.New(s.cfg, zeros(model.Tensors(s.cfg)))
+	core, err := model.New(s.cfg, zeros{model.Tensors(s.cfg)})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-e0874532/coca/nn"
 	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/weights"
@@ -76,14 +77,14 @@ func (s *fileSource) standIn() {
 func (s *fileSource) direct(name string) (elements int, ok bool) {
 	if s.pack != nil {
 		shape, ok := s.pack.shapes[name]
-		return volume(shape), ok
+		return nn.Info{Shape: shape}.Elems(), ok
 	}
 	t := s.tensors[name]
 	if s.precision != exec.BF16 || t.DType != weights.BF16 || !isMatrix(name) {
 		return 0, false
 	}
 	_, ok = s.halves(name)
-	return volume(t.Shape), ok
+	return t.Elems(), ok
 }
 
 // isMatrix reports whether a tensor is the weight of a linear map and nothing else.
@@ -97,14 +98,6 @@ func isMatrix(name string) bool {
 		}
 	}
 	return false
-}
-
-func volume(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
 }
 
 // Names implements nn.Source.

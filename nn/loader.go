@@ -25,6 +25,35 @@ type Info struct {
 	Shape []int
 }
 
+// Elems is the number of elements of the tensor.
+func (t Info) Elems() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// List is what a Source knows of its tensors without their contents.
+type List []Info
+
+// Names implements Source.
+func (l List) Names() (names []string) {
+	for _, t := range l {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// Shape implements Source.
+func (l List) Shape(name string) ([]int, bool) {
+	i := slices.IndexFunc(l, func(t Info) bool { return t.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return l[i].Shape, true
+}
+
 // Loader hands weights to constructors and remembers what was asked for, so
 // that everything that does not fit can be said in one error. Without a
 // source it only records.

@@ -102,13 +102,7 @@ type captionJob struct {
 }
 
 func (j *captionJob) run(ctx context.Context, list []prepared) error {
-	var pixels [][]float32
-	for _, p := range list {
-		if p.err == nil {
-			pixels = append(pixels, p.pixels)
-		}
-	}
-	all, err := j.model.CaptionPixels(ctx, pixels, j.opts...)
+	all, err := j.model.CaptionPixels(ctx, ready(list), j.opts...)
 	if err != nil {
 		return err
 	}

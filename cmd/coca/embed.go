@@ -73,18 +73,12 @@ func (a *app) embedCommand() *cobra.Command {
 }
 
 func (a *app) embedImages(c *cobra.Command, m *coca.Model, list []prepared, opts []coca.EncodeOption) error {
-	var pixels [][]float32
-	for _, p := range list {
-		if p.err == nil {
-			pixels = append(pixels, p.pixels)
-		}
-	}
-	embeddings, err := m.EncodePixels(c.Context(), pixels, opts...)
+	embeddings, err := m.EncodePixels(c.Context(), ready(list), opts...)
 	if err != nil {
 		return err
 	}
 	for _, p := range list {
-		var line any = failedImage{Image: p.path}
+		var line any
 		if p.err != nil {
 			a.fail(p.path, p.err)
 			line = failedImage{p.path, p.err.Error()}

@@ -156,3 +156,13 @@ func batches(in <-chan prepared, n int) <-chan []prepared {
 	}()
 	return out
 }
+
+// ready are the pixels of the images that could be prepared.
+func ready(list []prepared) (pixels [][]float32) {
+	for _, p := range list {
+		if p.err == nil {
+			pixels = append(pixels, p.pixels)
+		}
+	}
+	return pixels
+}

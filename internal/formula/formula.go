@@ -6,7 +6,6 @@ package formula
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/seed-e0874532/coca/nn"
@@ -45,11 +44,7 @@ func Image(j, height, width int) []float32 {
 
 // Weight fills a tensor: offset + scale·unit, one float32 rounding.
 func Weight(name string, shape []int) []float32 {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	data := make([]float32, n)
+	data := make([]float32, nn.Info{Shape: shape}.Elems())
 	if name == "logit_scale" {
 		for i := range data {
 			data[i] = 2.65625
@@ -115,32 +110,16 @@ func fanScale(fan int) float32 {
 type Source []nn.Info
 
 // Names implements nn.Source.
-func (s Source) Names() []string {
-	var names []string
-	for _, t := range s {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-func (s Source) find(name string) int {
-	return slices.IndexFunc(s, func(t nn.Info) bool { return t.Name == name })
-}
+func (s Source) Names() []string { return nn.List(s).Names() }
 
 // Shape implements nn.Source.
-func (s Source) Shape(name string) ([]int, bool) {
-	i := s.find(name)
-	if i < 0 {
-		return nil, false
-	}
-	return s[i].Shape, true
-}
+func (s Source) Shape(name string) ([]int, bool) { return nn.List(s).Shape(name) }
 
 // Float32 implements nn.Source.
 func (s Source) Float32(name string) ([]float32, error) {
-	i := s.find(name)
-	if i < 0 {
+	shape, ok := s.Shape(name)
+	if !ok {
 		return nil, fmt.Errorf("formula: no tensor %q", name)
 	}
-	return Weight(name, s[i].Shape), nil
+	return Weight(name, shape), nil
 }

@@ -196,10 +196,7 @@ func (o *Attention) Do(in ...G.Value) (G.Value, error) { return do(o, in) }
 
 // UsePreallocDo implements gorgonia.UsePreallocDoer.
 func (o *Attention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
-	s, data := make([]tensor.Shape, len(in)), make([]any, len(in))
-	for i, v := range in {
-		s[i], data[i] = v.Shape(), v.Data()
-	}
+	s, data := split(in)
 	a, err := o.Arguments(s, data)
 	if err != nil {
 		return nil, err

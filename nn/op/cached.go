@@ -105,10 +105,7 @@ func (o *CachedAttention) Do(in ...G.Value) (G.Value, error) { return do(o, in) 
 
 // UsePreallocDo implements gorgonia.UsePreallocDoer.
 func (o *CachedAttention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
-	s, data := make([]tensor.Shape, len(in)), make([]any, len(in))
-	for i, v := range in {
-		s[i], data[i] = v.Shape(), v.Data()
-	}
+	s, data := split(in)
 	c, err := o.Arguments(s, data)
 	if err != nil {
 		return nil, err

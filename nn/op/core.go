@@ -113,6 +113,14 @@ func do(o Operator, in []G.Value) (G.Value, error) {
 	return o.UsePreallocDo(NewTensor(o.result().of, shape...), in...)
 }
 
+// split are the shapes and the backing slices of values.
+func split(in []G.Value) (shapes []tensor.Shape, data []any) {
+	for _, v := range in {
+		shapes, data = append(shapes, v.Shape()), append(data, v.Data())
+	}
+	return shapes, data
+}
+
 // NewTensor allocates a tensor of zeros.
 func NewTensor(of tensor.Dtype, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.Of(of), tensor.WithShape(shape...))
