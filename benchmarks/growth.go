@@ -1,14 +1,20 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // growth measures how times grow with the size of the work.
 func (b *bench) growth() error {
-	batches, tokens, images := []int{1, 2, 4, 8, 16, 32}, []int{5, 15, 30, 45, 60, 75}, []int{1, 2, 4, 8, 16, 32, 64}
+	batches, tokens, images := []int{1, 2, 4, 8, 16, 32}, []int{5, 15, 30, 45, 60, 75}, []int{1, 2, 4, 8, 16, 32, 64, 256, 1000}
 	if b.quick {
 		batches, tokens, images = batches[:2], tokens[:1], images[:2]
 	}
 	s := b.subjects["bf16"]
+	if s == nil {
+		return fmt.Errorf("growth: want bf16 among the precisions, got %v", b.precisions)
+	}
 	c := Curve{Name: "images in a batch of the tower", Precision: "bf16"}
 	for _, n := range batches {
 		if _, err := s.runTower(n); err != nil {
@@ -50,7 +56,11 @@ func (b *bench) growth() error {
 		if err != nil {
 			return err
 		}
-		c.point(n, least, float64(n))
+		f, err := b.captionFloor(s, n)
+		if err != nil {
+			return err
+		}
+		c.point(n, least, f)
 	}
 	b.curve(c)
 

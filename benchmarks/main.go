@@ -22,19 +22,21 @@ import (
 // bench is one run of everything.
 type bench struct {
 	Results
-	quick    bool
-	rounds   int
-	wanted   []string // groups of rows
-	python   string
-	script   string
-	binary   string // the command coca
-	out      string
-	weights  *source
-	subjects map[string]*subject
-	peers    *peers
-	model    string
-	cfg      model.Config
-	folder   string // of the model's file and whatever the peers write
+	quick  bool
+	rounds int
+	wanted []string // groups of rows
+
+	precisions []string
+	python     string
+	script     string
+	binary     string // the command coca
+	out        string
+	weights    *source
+	subjects   map[string]*subject
+	peers      *peers
+	model      string
+	cfg        model.Config
+	folder     string // of the model's file and whatever the peers write
 }
 
 func main() {
@@ -49,8 +51,9 @@ func main() {
 	flag.StringVar(&b.binary, "coca", "", "the command coca, for rows that measure processes")
 	flag.StringVar(&b.out, "out", "results", "folder of the results")
 	rows := flag.String("rows", "tower,step,caption,growth,process", "what to measure; the results of what is not stay as they are")
+	precisions := flag.String("precisions", "f32,bf16,int8", "precisions of the rows")
 	flag.Parse()
-	b.wanted = strings.Split(*rows, ",")
+	b.wanted, b.precisions = strings.Split(*rows, ","), strings.Split(*precisions, ",")
 	if b.quick {
 		*models, b.rounds, b.python = "coca_ViT-B-32", 1, ""
 	}
@@ -115,7 +118,7 @@ func (b *bench) runModel(name string) (err error) {
 		}
 	}
 	b.weights, b.subjects = newSource(b.cfg), map[string]*subject{}
-	for _, p := range []string{"f32", "bf16", "int8"} {
+	for _, p := range b.precisions {
 		s, err := newSubject(b.cfg, b.weights, p, b.Threads)
 		if err != nil {
 			return err

@@ -39,8 +39,11 @@ func startPeers(python, script, model string, threads int, folder string) (*peer
 	return p, p.cmd.Start()
 }
 
-// ask sends a command and waits for its answer.
+// ask sends a command and waits for its answer. Between two commands the process stands
+// still: threads that libraries leave spinning after their work would slow down ours.
 func (p *peers) ask(command map[string]any, into any) error {
+	proceed(p.cmd.Process)
+	defer pause(p.cmd.Process)
 	data, err := json.Marshal(command)
 	if err != nil {
 		return err
@@ -63,6 +66,7 @@ func (p *peers) ask(command map[string]any, into any) error {
 }
 
 func (p *peers) close() error {
+	proceed(p.cmd.Process)
 	p.in.Close()
 	return p.cmd.Wait()
 }

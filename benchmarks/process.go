@@ -30,7 +30,7 @@ func (b *bench) processRows() error {
 		return err
 	}
 	plain := filepath.Join(b.folder, "open_clip_model.safetensors")
-	for _, p := range []string{"f32", "bf16", "int8"} {
+	for _, p := range b.precisions {
 		packed := filepath.Join(b.folder, "packed.safetensors")
 		flag := map[string]string{"f32": "fp32", "bf16": "bf16", "int8": "int8"}[p]
 		if _, err := b.process("convert", "--pack", "--precision", flag, b.folder, packed); err != nil {
