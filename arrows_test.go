@@ -27,10 +27,11 @@ var allowed = map[string][]string{
 	"internal/golden":         {"generate", "model", "nn/exec", "nn/op", "weights"},
 	"internal/draw":           {"nn/op"},
 	"defaultmodel":            {},
-	"train":                   {"internal/kernel", "model", "nn", "nn/exec", "nn/op", "preprocess", "tokenizer", "train/data", "weights"},
+	"train":                   {"internal/kernel", "model", "nn", "nn/exec", "nn/op", "preprocess", "tokenizer", "train/data", "train/record", "weights"},
 	"train/data":              {"preprocess"},
+	"train/record":            {},
 	".":                       {"generate", "internal/infer", "internal/kernel", "model", "nn", "nn/exec", "nn/op", "preprocess", "tokenizer", "weights", "weights/hub"},
-	"cmd/coca":                {".", "defaultmodel", "generate", "internal/...", "model", "nn/exec", "weights", "weights/hub"},
+	"cmd/coca":                {".", "defaultmodel", "generate", "internal/...", "model", "nn/exec", "tokenizer", "train", "train/data", "train/record", "weights", "weights/hub"},
 	"tokenizer/internal/...":  {"tokenizer/..."},
 	"preprocess/internal/...": {"preprocess/..."},
 }
