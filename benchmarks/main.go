@@ -50,9 +50,16 @@ func main() {
 	flag.StringVar(&b.script, "peers", "peers.py", "the script of the peers")
 	flag.StringVar(&b.binary, "coca", "", "the command coca, for rows that measure processes")
 	flag.StringVar(&b.out, "out", "results", "folder of the results")
-	rows := flag.String("rows", "tower,step,caption,growth,process", "what to measure; the results of what is not stay as they are")
+	rows := flag.String("rows", "tower,step,caption,growth,train,process", "what to measure; the results of what is not stay as they are")
 	precisions := flag.String("precisions", "f32,bf16,int8", "precisions of the rows")
+	worker := flag.String("worker", "", "train one model in this precision, a step for each line of standard input; used by the training row")
 	flag.Parse()
+	if *worker != "" {
+		if err := work(*models, *worker, b.Threads, os.Stdin, os.Stdout); err != nil {
+			log.Fatal("benchmarks: ", err)
+		}
+		return
+	}
 	b.wanted, b.precisions = strings.Split(*rows, ","), strings.Split(*precisions, ",")
 	if b.quick {
 		*models, b.rounds, b.python = "coca_ViT-B-32", 1, ""
@@ -129,7 +136,7 @@ func (b *bench) runModel(name string) (err error) {
 	for _, group := range []struct {
 		name    string
 		measure func() error
-	}{{"tower", b.towerRows}, {"step", b.stepRows}, {"caption", b.captionRows}, {"growth", b.growth}, {"process", b.processRows}} {
+	}{{"tower", b.towerRows}, {"step", b.stepRows}, {"caption", b.captionRows}, {"growth", b.growth}, {"train", b.trainRows}, {"process", b.processRows}} {
 		if !slices.Contains(b.wanted, group.name) {
 			continue
 		}

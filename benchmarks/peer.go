@@ -25,7 +25,11 @@ type answer struct {
 }
 
 func startPeers(python, script, model string, threads int, folder string) (*peers, error) {
-	p := &peers{cmd: exec.Command(python, script, model, strconv.Itoa(threads), folder)}
+	return startProcess(python, script, model, strconv.Itoa(threads), folder)
+}
+
+func startProcess(name string, args ...string) (*peers, error) {
+	p := &peers{cmd: exec.Command(name, args...)}
 	p.cmd.Stderr = os.Stderr
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

@@ -7,6 +7,7 @@ Reads commands, one JSON object a line, from standard input and answers each wit
     {"do": "tower", "peer": P, "batch": B}     seconds of one run through the visual tower
     {"do": "features", "peer": P}              its output for formula image 0
     {"do": "generate", "images": N, "length": L}  seconds and ids of open_clip's default search for formula images 0..N-1
+    {"do": "train", "peer": P, "batch": B}     seconds, losses and largest memory of one training step: losses, gradients, AdamW
     {"do": "export"}                           writes a model folder for `coca --model`
     {"do": "drop", "peer": P}                  forgets a peer and its memory
     {"do": "versions"}
@@ -118,6 +119,48 @@ def pixels(n):
     return IMAGES if n == 1 else formula.images(range(n), SIZE)
 
 
+training = {}
+
+
+def texts(n):
+    """Captions of 8 to 14 words, as long as COCO's; train.go has the same."""
+    context, vocabulary = open_clip.get_model_config(NAME)["text_cfg"]["context_length"], open_clip.get_model_config(NAME)["text_cfg"]["vocab_size"]
+    rows = torch.zeros(n, context, dtype=torch.long)
+    for i in range(n):
+        words = [320 + (i * 7919 + j * 104729) % 40000 for j in range(8 + i % 7)]
+        rows[i, :len(words) + 2] = torch.tensor([vocabulary - 2] + words + [vocabulary - 1])
+    return rows
+
+
+def train(peer, batch):
+    """One step as open_clip_train makes it, without clipping and schedule."""
+    if not training:
+        named = [(n, p) for n, p in MODEL.named_parameters() if p.requires_grad]
+        plain = lambda n, p: p.ndim < 2 or "bn" in n or "ln" in n or "bias" in n or "logit_scale" in n
+        training["optimizer"] = torch.optim.AdamW([
+            {"params": [p for n, p in named if plain(n, p)], "weight_decay": 0.}, {"params": [p for n, p in named if not plain(n, p)], "weight_decay": 0.2}],
+            lr=1e-5, betas=(0.9, 0.98), eps=1e-6)
+        training["loss"] = open_clip.CoCaLoss(caption_loss_weight=2.0, clip_loss_weight=1.0)
+        training["batch"] = formula.images(range(batch), SIZE), texts(batch)
+        MODEL.train()
+
+    def step():
+        images, ids = training["batch"]
+        training["optimizer"].zero_grad()
+        with torch.enable_grad():
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=peer == "torch_autocast"):
+                out = MODEL(images, ids)
+                losses = training["loss"](**out, output_dict=True)
+            sum(losses.values()).backward()
+        training["optimizer"].step()
+        MODEL.logit_scale.clamp_(0, 4.605170185988092)
+        return [losses["contrastive_loss"].item(), losses["caption_loss"].item()]
+    seconds, losses = timed(step)
+    with open("/proc/self/status") as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) * 1024
+    return {"seconds": seconds, "losses": losses, "peak": peak}
+
+
 def timed(f):
     began = time.perf_counter()
     result = f()
@@ -136,6 +179,8 @@ def do(c):
             x = pixels(c["images"])
             seconds, ids = timed(lambda: MODEL.generate(x, seq_len=c["length"], sot_token_id=49406, eos_token_id=49407))
             return {"seconds": seconds, "ids": ids.tolist()}
+        case "train":
+            return train(c["peer"], c["batch"])
         case "export":
             from safetensors.torch import save_file
             save_file({k: v.contiguous().clone() for k, v in MODEL.state_dict().items()}, os.path.join(FOLDER, "open_clip_model.safetensors"))
