@@ -1,0 +1,69 @@
+package train
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/train/data"
+)
+
+// open opens the pairs to train on and tells the number of batches of an epoch.
+func (o DataOptions) open(size model.Size, batch int, seed uint64) (data.Source, int, error) {
+	kind, err := o.kind()
+	if err != nil {
+		return nil, 0, err
+	}
+	switch kind {
+	case "csv":
+		csv := o.CSV
+		csv.Shuffle, csv.Seed = true, seed
+		s, err := data.OpenCSV(o.Path, csv)
+		if err != nil {
+			return nil, 0, err
+		}
+		n := s.Len() / batch // what is left over is dropped
+		if n == 0 {
+			return nil, 0, &ConfigError{o.Path, fmt.Sprintf("at least one batch of %d rows", batch), fmt.Sprint(s.Len())}
+		}
+		return s, n, nil
+	case "webdataset":
+		if o.Samples < 1 {
+			return nil, 0, &ConfigError{"train-num-samples", "the number of samples of an epoch of shards", fmt.Sprint(o.Samples)}
+		}
+		n := (o.Samples + batch - 1) / batch // full batches only, rounded up
+		s, err := data.OpenWebDataset(o.Path, data.WebDatasetOptions{Shuffle: true, Seed: seed, Samples: n * batch})
+		return s, n, err
+	}
+	s := data.Synthetic{Samples: o.Samples, Width: size.Width, Height: size.Height}
+	if s.Len() < batch {
+		return nil, 0, &ConfigError{"train-num-samples", fmt.Sprintf("at least one batch of %d", batch), fmt.Sprint(s.Len())}
+	}
+	return s, s.Len() / batch, nil
+}
+
+// kind resolves auto by the ending, as OpenCLIP does.
+func (o DataOptions) kind() (string, error) {
+	switch o.Kind {
+	case "synthetic":
+		return o.Kind, nil
+	case "csv", "webdataset", "auto", "":
+	default:
+		return "", &ConfigError{"dataset-type", "csv, webdataset, synthetic or auto", fmt.Sprintf("%q", o.Kind)}
+	}
+	if o.Path == "" {
+		return "", &ConfigError{"train-data", "the file or the shards to train on", "nothing"}
+	}
+	if o.Kind == "csv" || o.Kind == "webdataset" {
+		return o.Kind, nil
+	}
+	switch ext := strings.ToLower(filepath.Ext(o.Path)); ext {
+	case ".csv", ".tsv":
+		return "csv", nil
+	case ".tar":
+		return "webdataset", nil
+	default:
+		return "", &ConfigError{"dataset-type", "csv or webdataset (the ending of the data does not tell)", fmt.Sprintf("%q", ext)}
+	}
+}

@@ -1,0 +1,120 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/train/data"
+)
+
+// Options are all choices of a training run. [Defaults] gives OpenCLIP's.
+type Options struct {
+	Data DataOptions
+
+	Batch  int // pairs of a step
+	Epochs int
+	Seed   uint64 // of start values, orders and crops
+
+	LR             float64
+	Warmup         int // steps
+	Scheduler      ScheduleKind
+	SkipScheduler  bool
+	EpochsCooldown int
+	CooldownEnd    float64
+	CooldownPower  float64
+
+	Optimizer string // adamw or muon
+	AdamW     AdamWConfig
+	Muon      MuonConfig
+	ClipNorm  float64 // of all gradients together; 0: not clipped
+
+	Losses model.LossWeights
+
+	Threads int // of the kernels; 0: one per processor
+
+	// Dir is the folder of the run, LOGS/NAME. What a killed run left there is
+	// put in order.
+	Dir      string
+	LogEvery int // steps between two records of the log
+
+	SaveFrequency  int           // epochs between two checkpoints that are kept; the last epoch always is
+	SaveMostRecent bool          // write epoch_latest after each epoch
+	DeletePrevious bool          // keep one epoch_N only
+	SaveInterval   time.Duration // between two checkpoints within an epoch; 0: none
+	SaveSteps      int           // the same in steps; 0: none
+
+	// Resume is the checkpoint to go on from: a path, "latest" or "".
+	Resume string
+
+	// Log is called with each record of the log, Skipped for each sample that
+	// cannot be read, Saved after each checkpoint; nil is allowed.
+	Log     func(Record)
+	Skipped func(*data.SampleError)
+	Saved   func(path string)
+}
+
+// Optimizers.
+const (
+	OptAdamW = "adamw"
+	OptMuon  = "muon"
+)
+
+// Defaults are OpenCLIP's for a model of that name, without data.
+func Defaults(name string) Options {
+	return Options{
+		Batch: 64, Epochs: 32, LR: DefaultLearningRate, Warmup: 10000, Scheduler: Cosine, CooldownPower: 1,
+		Optimizer: OptAdamW, AdamW: DefaultAdamW(name), Muon: DefaultMuon, Losses: model.DefaultLossWeights,
+		LogEvery: 100, SaveFrequency: 1, SaveInterval: 10 * time.Minute,
+	}
+}
+
+// Validate returns a [ConfigError] for the first option that cannot be used.
+func (o Options) Validate() error {
+	number := func(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+	for _, f := range []struct {
+		name, want string
+		ok         bool
+		found      any
+	}{
+		{"batch-size", "1 to 1048576", o.Batch >= 1 && o.Batch <= 1<<20, o.Batch},
+		{"epochs", "1 to 1048576", o.Epochs >= 1 && o.Epochs < 1<<20, o.Epochs},
+		{"opt", "adamw or muon", o.Optimizer == OptAdamW || o.Optimizer == OptMuon, fmt.Sprintf("%q", o.Optimizer)},
+		{"grad-clip-norm", "a number from 0", number(o.ClipNorm), o.ClipNorm},
+		{"coca-contrastive-loss-weight", "a number from 0", number(o.Losses.Contrastive), o.Losses.Contrastive},
+		{"coca-caption-loss-weight", "a number from 0", number(o.Losses.Caption), o.Losses.Caption},
+		{"log-every-n-steps", "1 or more", o.LogEvery >= 1, o.LogEvery},
+		{"save-frequency", "a number from 0", o.SaveFrequency >= 0, o.SaveFrequency},
+		{"save-interval", "a time from 0", o.SaveInterval >= 0, o.SaveInterval},
+		{"save-steps", "a number from 0", o.SaveSteps >= 0, o.SaveSteps},
+		{"epochs-cooldown", "1 or more with --lr-scheduler const-cooldown", o.Scheduler != ConstCooldown || o.EpochsCooldown >= 1, o.EpochsCooldown},
+		{"threads", "0 or more", o.Threads >= 0, o.Threads},
+	} {
+		if !f.ok {
+			return &ConfigError{f.name, f.want, fmt.Sprint(f.found)}
+		}
+	}
+	s := o.schedule(1)
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// schedule is the course of the learning rate for an epoch of so many steps.
+func (o Options) schedule(perEpoch int) Schedule {
+	s := Schedule{Kind: o.Scheduler, LR: o.LR, Warmup: o.Warmup, Total: perEpoch * o.Epochs,
+		Cooldown: perEpoch * o.EpochsCooldown, Power: o.CooldownPower, EndLR: o.CooldownEnd}
+	return s
+}
+
+// DataOptions say where pairs come from.
+type DataOptions struct {
+	Path    string
+	Kind    string // csv, webdataset, synthetic or auto, by the ending
+	CSV     data.CSVOptions
+	Samples int // of an epoch; of webdataset and synthetic
+	Workers int // goroutines that decode; 0: one per processor
+	Crop    data.Crop
+}
