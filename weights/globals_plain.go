@@ -12,7 +12,7 @@ func (u *unpickler) orderedDict(args Tuple) (Value, error) {
 	if err := u.arguments("OrderedDict", args, 0, 1); err != nil {
 		return nil, err
 	}
-	d := new(Dict)
+	d := &Dict{Ordered: true}
 	if len(args) == 0 {
 		return d, nil
 	}

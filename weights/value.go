@@ -38,6 +38,8 @@ type Device string
 // Dict is a Python dictionary: ordered, with keys that are strings, integers, floats,
 // booleans or nil.
 type Dict struct {
+	Ordered bool // a collections.OrderedDict, as state dicts are
+
 	keys  []Value
 	vals  []Value
 	index map[any]int
@@ -63,6 +65,15 @@ func (d *Dict) Get(key Value) (Value, bool) {
 		return nil, false
 	}
 	return d.vals[i], true
+}
+
+// Set stores a value as Python does: a key that exists keeps its place. A key of a type that
+// Dict does not have is an [UnsupportedError].
+func (d *Dict) Set(key, value Value) error {
+	if !d.set(key, value) {
+		return &UnsupportedError{What: "dictionary key", Got: typeName(key)}
+	}
+	return nil
 }
 
 // set stores a value as Python does: a key that exists keeps its place. It reports false
@@ -129,7 +140,7 @@ func typeName(v Value) string {
 		return "dict"
 	case *Set:
 		return "set"
-	case Tensor:
+	case Tensor, Item:
 		return "torch.Tensor"
 	case DType:
 		return "torch.dtype"

@@ -34,7 +34,7 @@ type WriteOptions struct {
 //
 // The file is written under a temporary name beside path, synchronised to disk and renamed, so that
 // path holds either what it held before or the complete new file.
-func WriteSafetensors(ctx context.Context, path string, items []Item, opts WriteOptions) (err error) {
+func WriteSafetensors(ctx context.Context, path string, items []Item, opts WriteOptions) error {
 	items, total, err := layOut(path, items)
 	if err != nil {
 		return err
@@ -43,6 +43,23 @@ func WriteSafetensors(ctx context.Context, path string, items []Item, opts Write
 	if err != nil {
 		return err
 	}
+	return replace(path, func(f *os.File) error {
+		if _, err := f.Write(head); err != nil {
+			return fmt.Errorf("weights: %w", err)
+		}
+		w := &dataWriter{ctx: ctx, w: f, total: total, progress: opts.Progress}
+		for _, item := range items {
+			if err := w.item(path, item); err != nil {
+				return err
+			}
+		}
+		return w.ended(path)
+	})
+}
+
+// replace writes a file under a temporary name and gives it its name when it is complete and
+// on disk.
+func replace(path string, write func(f *os.File) error) (err error) {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return &FormatError{Path: path, What: "file to write", Want: "a regular file or none", Got: kindOf(st.Mode())}
 	}
@@ -56,22 +73,8 @@ func WriteSafetensors(ctx context.Context, path string, items []Item, opts Write
 			os.Remove(f.Name())
 		}
 	}()
-	w := &dataWriter{ctx: ctx, w: f, total: total, progress: opts.Progress}
-	if _, err := f.Write(head); err != nil {
-		return fmt.Errorf("weights: %w", err)
-	}
-	for _, item := range items {
-		w.want, w.got = int64(item.Elems()*item.DType.Size()), 0
-		err := item.Write(w)
-		if w.got > w.want || err == nil && w.got < w.want {
-			return &SizeError{Path: path, Tensor: item.Name, What: "bytes", Want: w.want, Got: w.got}
-		}
-		if err != nil {
-			return fmt.Errorf("weights: %s: tensor %s: %w", path, quote(item.Name), err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("weights: %s: %w", path, err)
+	if err := write(f); err != nil {
+		return err
 	}
 	if err := finish(f, path); err != nil {
 		return fmt.Errorf("weights: %w", err)
@@ -114,6 +117,27 @@ func finish(f *os.File, path string) error {
 	return nil
 }
 
+// item writes a tensor and holds it to its size.
+func (d *dataWriter) item(path string, item Item) error {
+	d.want, d.got = int64(item.Elems()*item.DType.Size()), 0
+	err := item.Write(d)
+	if d.got > d.want || err == nil && d.got < d.want {
+		return &SizeError{Path: path, Tensor: item.Name, What: "bytes", Want: d.want, Got: d.got}
+	}
+	if err != nil {
+		return fmt.Errorf("weights: %s: tensor %s: %w", path, quote(item.Name), err)
+	}
+	return nil
+}
+
+// ended reports that the context ended.
+func (d *dataWriter) ended(path string) error {
+	if err := d.ctx.Err(); err != nil {
+		return fmt.Errorf("weights: %s: %w", path, err)
+	}
+	return nil
+}
+
 // dataWriter counts, reports progress, and stops when the context ends or a
 // tensor writes more than its size.
 type dataWriter struct {
@@ -130,7 +154,7 @@ func (d *dataWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if d.got += int64(len(p)); d.got > d.want {
-		return 0, io.ErrShortWrite // WriteSafetensors says what is wrong
+		return 0, io.ErrShortWrite // item says what is wrong
 	}
 	n, err := d.w.Write(p)
 	d.done += int64(n)
