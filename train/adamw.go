@@ -26,6 +26,24 @@ func DefaultAdamW(model string) AdamWConfig {
 	return AdamWConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.2}
 }
 
+// validate returns a [ConfigError] for the first constant that cannot be used.
+func (c AdamWConfig) validate() error {
+	for _, v := range []struct {
+		name   string
+		value  float64
+		below1 bool
+	}{{"beta1", c.Beta1, true}, {"beta2", c.Beta2, true}, {"eps", c.Eps, false}, {"wd", c.WeightDecay, false}} {
+		if !(v.value >= 0) || v.below1 && v.value >= 1 || math.IsInf(v.value, 0) {
+			want := "a number from 0"
+			if v.below1 {
+				want = "a number from 0 to less than 1"
+			}
+			return &ConfigError{v.name, want, fmt.Sprint(v.value)}
+		}
+	}
+	return nil
+}
+
 // Decayed tells whether OpenCLIP 3.3 lets a tensor's weights decay: all but
 // vectors, scalars and what is named like a norm, a bias or the logit scale.
 func Decayed(p *Parameter) bool {
@@ -68,7 +86,7 @@ type entry struct {
 	step  int
 	decay float64
 
-	shrink, size, root float32 // 1 − lr·decay, −lr/(1 − β₁ᵗ), √(1 − β₂ᵗ)
+	constants kernel.AdamWStep // of this step
 }
 
 // piece is a part of a tensor, small enough to spread over threads.
@@ -86,18 +104,8 @@ func NewAdamW(p *Parameters, c AdamWConfig, pool *kernel.Pool) (*AdamW, error) {
 }
 
 func newAdamW(p *Parameters, c AdamWConfig, pool *kernel.Pool, mine func(*Parameter) bool) (*AdamW, error) {
-	for _, v := range []struct {
-		name   string
-		value  float64
-		below1 bool
-	}{{"beta1", c.Beta1, true}, {"beta2", c.Beta2, true}, {"eps", c.Eps, false}, {"weight decay", c.WeightDecay, false}} {
-		if !(v.value >= 0) || v.below1 && v.value >= 1 || math.IsInf(v.value, 0) {
-			want := "a number from 0"
-			if v.below1 {
-				want = "a number from 0 to less than 1"
-			}
-			return nil, &ConfigError{v.name, want, fmt.Sprint(v.value)}
-		}
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
 	a := &AdamW{config: c, pool: pool}
 	total := 0
@@ -127,7 +135,7 @@ func newAdamW(p *Parameters, c AdamWConfig, pool *kernel.Pool, mine func(*Parame
 			a.pieces = append(a.pieces, piece{e, from, min(from+pieceSize, n)})
 		}
 	}
-	a.task = adamwTask{a.pieces, float32(1 - c.Beta1), float32(c.Beta2), float32(1 - c.Beta2), float32(c.Eps)}
+	a.task = adamwTask{a.pieces}
 	return a, nil
 }
 
@@ -153,17 +161,18 @@ func (a *AdamW) Step(lr float64) {
 		}
 		e.step++
 		t := float64(e.step)
-		e.shrink = float32(1 - lr*e.decay)
-		e.size = float32(-(lr / (1 - math.Pow(c.Beta1, t))))
-		e.root = float32(math.Sqrt(1 - math.Pow(c.Beta2, t)))
+		e.constants = kernel.AdamWStep{
+			Shrink: float32(1 - lr*e.decay),
+			First:  float32(1 - c.Beta1), Keep: float32(c.Beta2), Second: float32(1 - c.Beta2),
+			Root: float32(math.Sqrt(1 - math.Pow(c.Beta2, t))),
+			Eps:  float32(c.Eps),
+			Size: float32(-(lr / (1 - math.Pow(c.Beta1, t)))),
+		}
 	}
 	a.pool.Run(len(a.pieces), &a.task)
 }
 
-type adamwTask struct {
-	pieces                   []piece
-	first, keep, second, eps float32 // 1 − β₁, β₂, 1 − β₂, ε
-}
+type adamwTask struct{ pieces []piece }
 
 // Do updates one piece.
 func (t *adamwTask) Do(_, i int) {
@@ -171,20 +180,8 @@ func (t *adamwTask) Do(_, i int) {
 	if e.Gradient == nil {
 		return
 	}
-	p, g, m, v := e.Value[from:to], e.Gradient[from:to], e.m[from:to], e.v[from:to]
-	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	for i := range p {
-		x := float32(p[i] * e.shrink)
-		mean := float32(m[i] + float32(t.first*float32(g[i]-m[i])))
-		square := float32(float32(v[i]*t.keep) + float32(float32(t.second*g[i])*g[i]))
-		denominator := float32(float32(sqrt(square)/e.root) + t.eps)
-		p[i] = x + float32(float32(e.size*mean)/denominator)
-		m[i], v[i] = mean, square
-	}
+	kernel.AdamW(e.Value[from:to], e.Gradient[from:to], e.m[from:to], e.v[from:to], &e.constants)
 }
-
-// sqrt is rounded correctly: a float64 holds enough digits of the root.
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
 // ConfigError reports a constant of training that cannot be used.
 type ConfigError struct {

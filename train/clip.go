@@ -68,11 +68,7 @@ func (t *squareTask) Do(_, i int) {
 	if p.of.Gradient == nil {
 		return
 	}
-	var sums [4]float64 // in turn, so that the additions overlap
-	for i, g := range p.of.Gradient[p.from:p.to] {
-		sums[i%4] += float64(float64(g) * float64(g))
-	}
-	p.sum = sums[0] + sums[1] + (sums[2] + sums[3])
+	p.sum = kernel.SumSquares(p.of.Gradient[p.from:p.to])
 }
 
 type scaleTask struct {

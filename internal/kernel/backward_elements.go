@@ -8,79 +8,29 @@ type ActivationGrad struct {
 	Rows, Width      int
 	Act              Activation
 	DZ, DY, Z, Scale []float32
-
-	frame *frame
 }
 
 // Run computes DZ, which may be DY or Z.
-func (t *ActivationGrad) Run(p *Pool) {
-	t.frame = p.frame()
-	p.Run(t.Rows, t)
-	f := t.frame
-	t.frame = nil
-	p.release(f)
-}
+func (t *ActivationGrad) Run(p *Pool) { p.Run((t.Rows+t.chunk()-1)/t.chunk(), t) }
 
-// Do computes one row.
-func (t *ActivationGrad) Do(worker, r int) {
-	n := t.Width
-	dz, dy := t.DZ[r*n:][:n], t.DY[r*n:][:n]
-	if t.Act == None {
-		copy(dz, dy)
-		if t.Scale != nil {
-			for j, v := range t.Scale[:n] {
-				dz[j] = float32(dz[j] * v)
-			}
-		}
-		return
-	}
-	z := t.Z[r*n:][:n]
-	s := t.frame.scratch(worker, 2*n)
-	slope := s[:n]
-	slopes(slope, s[n:], z, t.Act)
+// chunk is the number of rows in one piece of work.
+func (t *ActivationGrad) chunk() int { return max(1, elementChunk/max(t.Width, 1)) }
+
+// Do computes some rows.
+func (t *ActivationGrad) Do(_, i int) {
+	from, to := i*t.chunk(), min((i+1)*t.chunk(), t.Rows)
+	step := t.Width * (to - from) // elements at a time
 	if t.Scale != nil {
-		for j, v := range t.Scale[:n] {
-			slope[j] = float32(slope[j] * v)
-		}
+		step = t.Width
 	}
-	for j, g := range dy {
-		dz[j] = float32(g * slope[j])
+	for at := from * t.Width; at < to*t.Width; at += step {
+		var z []float32
+		if t.Act != None {
+			z = t.Z[at:][:step]
+		}
+		inner.activationGrad(t.DZ[at:][:step], t.DY[at:][:step], z, t.Scale, t.Act)
 	}
 }
-
-// slopes stores act′(z); scratch is as long as z. It is built from the loops that
-// the forward pass has:
-//
-//	GELU′      = Φ + z·φ, with Φ = GELU/z and φ = e^(−z²/2)/√2π
-//	QuickGELU′ = σ·(1 + 1.702z·(1−σ)), with σ = QuickGELU/z
-func slopes(dst, scratch, z []float32, act Activation) {
-	inner.epilogue(1, len(z), dst, 0, z, 0, nil, nil, nil, 0, act)
-	if act == QuickGELU {
-		for j, v := range z {
-			s := float32(0.5)
-			if v > tiny || v < -tiny {
-				s = dst[j] / v
-			}
-			dst[j] = float32(s * (1 + float32(float32(1.702*v)*(1-s))))
-		}
-		return
-	}
-	for j, v := range z {
-		scratch[j] = float32(-0.5 * float32(v*v))
-	}
-	inner.exp(scratch, scratch)
-	const inverseRoot = 0.3989422804014327 // 1/√2π
-	for j, v := range z {
-		s := float32(0.5)
-		if v > tiny || v < -tiny {
-			s = dst[j] / v
-		}
-		dst[j] = s + float32(float32(v*inverseRoot)*scratch[j])
-	}
-}
-
-// tiny is below what changes ½ + z/√2π, and above what loses bits when divided by.
-const tiny = 1e-20
 
 // EmbedGrad adds row i of DY [len(IDs), Width] to row IDs[i] of Dst [Rows, Width],
 // which starts as zeros, in the order of the ids.

@@ -50,6 +50,8 @@ type ops struct {
 	largest             func(x []float32) uint32
 	quantize            func(dst []byte, x []float32, inverse float32)
 	dequantize          func(c []float32, correction []int32, scale, rowScale []float32)
+
+	backwardOps
 }
 
 type tileFunc func(rows, n int, a []float32, stride int, panel, c []float32)
@@ -75,6 +77,8 @@ var genericOps = ops{
 	largest:    largestGeneric,
 	quantize:   quantizeGeneric,
 	dequantize: dequantizeGeneric,
+
+	backwardOps: backwardGeneric,
 }
 
 // opsOf are the inner loops of every level that this platform has.

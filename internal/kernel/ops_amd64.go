@@ -109,6 +109,7 @@ func levelOps() map[level]*ops {
 			expAVX2(n, &dst[0], &x[0])
 		}
 	}
+	o.backwardOps = backwardAVX2
 	add(levelAVX2)
 	add(levelAVXVNNI)
 
@@ -191,6 +192,7 @@ func levelOps() map[level]*ops {
 			expAVX512(n, &dst[0], &x[0])
 		}
 	}
+	o.backwardOps = backwardAVX512
 	add(levelAVX512)
 	o.tile[Int8] = int8AVX512VNNI
 	add(levelAVX512VNNI)

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni, avx512bf16 or neon")
+	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni, avx512bf16 or neon; avx2backward, avx512backward: what training adds")
 	flag.Parse()
 	build.ConstraintExpr("amd64")
 	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3}
@@ -35,6 +35,10 @@ func main() {
 		}
 	case "avx512":
 		kernels(avx512)
+	case "avx2backward":
+		backwardKernels(avx2)
+	case "avx512backward":
+		backwardKernels(avx512)
 	case "avx512vnni":
 		avx512.name = "AVX512VNNI"
 		tiles(avx512, int8Tile)

@@ -82,6 +82,15 @@ const (
 // polynomial on each of as many equal intervals as a vector has lanes; the
 // coefficients are picked from tables of one vector. Its error is below 1e-7·|x|.
 func (v isa) gelu(x reg.VecVirtual) {
+	t, p := v.normalTail(x)
+	zero := v.reg()
+	v.zero(zero)
+	VMAXPS(x, zero, x)
+	VFNMADD231PS(t, p, x)
+}
+
+// normalTail returns t = min(|x|, 6) and p = Φ(-t), 0 from 6 on. NaN stays NaN.
+func (v isa) normalTail(x reg.VecVirtual) (t, p reg.VecVirtual) {
 	degree := 5
 	if v.lanes() == 8 {
 		degree = 8
@@ -96,7 +105,10 @@ func (v isa) gelu(x reg.VecVirtual) {
 			coefficients[k] = append(coefficients[k], x)
 		}
 	}
-	t, index, at, p, c := v.reg(), v.reg(), v.reg(), v.reg(), v.reg()
+	t = v.reg()
+	index, at := v.reg(), v.reg()
+	p = v.reg()
+	c := v.reg()
 	v.and(v.constantBits(0x7fffffff), x, t)
 	VMINPS(t, v.load1(v.constant(geluEnd)), t)
 	// Just below lanes/6, so that nothing below 6 reaches the interval after the last.
@@ -121,10 +133,7 @@ func (v isa) gelu(x reg.VecVirtual) {
 		VCMPPS(Imm(9), v.constant(geluEnd), t, m)
 		VANDPS(m, p, p)
 	}
-	zero := v.reg()
-	v.zero(zero)
-	VMAXPS(x, zero, x)
-	VFNMADD231PS(t, p, x)
+	return t, p
 }
 
 // chebyshev returns the coefficients, of rising power, of the polynomial that
