@@ -207,6 +207,10 @@ func (b *Base) set(part, key string, value any) error {
 
 // sidecars are the files of a model folder that are not weights, by name.
 func (b *Base) sidecars() (map[string][]byte, error) {
+	var err error
+	if b.config["preprocess_cfg"], err = json.Marshal(b.Preprocess); err != nil {
+		return nil, err
+	}
 	data, err := json.MarshalIndent(b.config, "", "  ")
 	if err != nil {
 		return nil, err
@@ -238,4 +242,36 @@ func readSmall(path string) ([]byte, error) {
 		return nil, &ConfigError{path, fmt.Sprintf("a regular file of at most %d bytes", maxSidecar), fmt.Sprintf("%v, %d bytes", info.Mode().Type(), info.Size())}
 	}
 	return os.ReadFile(path)
+}
+
+// SetPreprocess changes how pictures are prepared, as --image-mean, --image-std,
+// --image-interpolation and --image-resize-mode do. Empty values change nothing.
+func (b *Base) SetPreprocess(mean, std []float64, interpolation, resizeMode string) error {
+	p := b.Preprocess
+	for _, f := range []struct {
+		name string
+		list []float64
+		to   *[3]float64
+	}{{"image-mean", mean, &p.Mean}, {"image-std", std, &p.Std}} {
+		switch len(f.list) {
+		case 0:
+		case 1:
+			*f.to = [3]float64{f.list[0], f.list[0], f.list[0]}
+		case 3:
+			copy(f.to[:], f.list)
+		default:
+			return &ConfigError{f.name, "one or three numbers", fmt.Sprint(f.list)}
+		}
+	}
+	if interpolation != "" {
+		p.Interpolation = preprocess.Interpolation(interpolation)
+	}
+	if resizeMode != "" {
+		p.ResizeMode = preprocess.ResizeMode(resizeMode)
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	b.Preprocess = p
+	return nil
 }

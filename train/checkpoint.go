@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-
-	"github.com/seed-e0874532/coca/weights"
 )
 
 // A checkpoint is a model folder that every command can load, and beside the model
@@ -159,6 +155,9 @@ func (c checkpoints) save(name string, write func(dir string) error) (err error)
 
 // remove removes a checkpoint, if there is one of that name, such that no half of it keeps the name.
 func (c checkpoints) remove(name string) error {
+	if _, err := os.Lstat(filepath.Join(string(c), name)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	scrap, err := os.MkdirTemp(string(c), scrapPrefix)
 	if err != nil {
 		return err
@@ -192,178 +191,4 @@ func writeFile(path string, data []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// write writes the trainer's state into a folder.
-func (t *Trainer) write(dir string) error {
-	files, err := t.base.sidecars()
-	if err != nil {
-		return err
-	}
-	if files[positionName], err = json.MarshalIndent(t.position, "", "  "); err != nil {
-		return err
-	}
-	for _, name := range sortedNames(files) {
-		if err := writeFile(filepath.Join(dir, name), files[name]); err != nil {
-			return err
-		}
-	}
-	var items []weights.Item
-	for _, info := range t.tensors {
-		values, err := t.values.Float32(info.Name)
-		if err != nil {
-			return err
-		}
-		item, err := weights.Float32Item(info.Name, info.Shape, values, weights.F32)
-		if err != nil {
-			return err
-		}
-		items = append(items, item)
-	}
-	// A checkpoint is finished even if the run is to stop: that is what it is for.
-	ctx := context.Background()
-	if err := weights.WriteSafetensors(ctx, filepath.Join(dir, weightsName), items, weights.WriteOptions{Metadata: map[string]string{"format": "pt"}}); err != nil {
-		return err
-	}
-	if items, err = t.optimizer.items(); err != nil {
-		return err
-	}
-	return weights.WriteSafetensors(ctx, filepath.Join(dir, optimizerName), items, weights.WriteOptions{})
-}
-
-// resume takes values, optimizer state and position from a checkpoint.
-func (t *Trainer) resume(dir string) error {
-	p, err := readPosition(dir)
-	if err != nil {
-		return err
-	}
-	if p.Optimizer != t.options.Optimizer {
-		return &ConfigError{dir, "a checkpoint of --opt " + t.options.Optimizer, p.Optimizer}
-	}
-	src, file, err := openWeights(dir)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	fit, err := fitted(t.base.Config, src)
-	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	if err := t.parameters.Load(fit); err != nil {
-		return err
-	}
-	state, err := weights.Open(filepath.Join(dir, optimizerName))
-	if err != nil {
-		return err
-	}
-	defer state.Close()
-	if err := t.optimizer.restore(state); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	t.position = p
-	return nil
-}
-
-// state is an optimizer whose memory can be kept.
-type state interface {
-	Step(lr float64)
-	items() ([]weights.Item, error)
-	restore(f *weights.File) error
-}
-
-// Names in the optimizer's file: PREFIX.TENSOR, and the steps of all tensors of AdamW in
-// the order of its State.
-const (
-	meanPrefix     = "exp_avg."
-	squarePrefix   = "exp_avg_sq."
-	momentumPrefix = "momentum_buffer."
-	stepsName      = "step"
-)
-
-func (a *AdamW) items() ([]weights.Item, error) {
-	l := itemList{}
-	moments := a.State()
-	steps := make([]float32, len(moments)) // as PyTorch keeps them; whole numbers to 2^24 are exact
-	for i, m := range moments {
-		steps[i] = float32(m.Step)
-		l.add(meanPrefix+m.Name, m.ExpAvg)
-		l.add(squarePrefix+m.Name, m.ExpAvgSq)
-	}
-	if len(steps) > 0 {
-		l.add(stepsName, steps)
-	}
-	return l.items, l.err
-}
-
-func (a *AdamW) restore(f *weights.File) error {
-	moments := a.State()
-	steps, err := tensorOf(f, stepsName, len(moments))
-	if err != nil {
-		return err
-	}
-	moments = slices.Clone(moments)
-	for i := range moments {
-		m := &moments[i]
-		m.Step = int(steps[i])
-		if m.ExpAvg, err = tensorOf(f, meanPrefix+m.Name, len(m.ExpAvg)); err != nil {
-			return err
-		}
-		if m.ExpAvgSq, err = tensorOf(f, squarePrefix+m.Name, len(m.ExpAvgSq)); err != nil {
-			return err
-		}
-	}
-	return a.SetState(moments)
-}
-
-func (m *Muon) items() ([]weights.Item, error) {
-	items, err := m.rest.items()
-	l := itemList{items, err}
-	for _, b := range m.State().Momentum {
-		l.add(momentumPrefix+b.Name, b.Buffer)
-	}
-	return l.items, l.err
-}
-
-func (m *Muon) restore(f *weights.File) error {
-	for _, h := range m.hidden {
-		buffer, err := tensorOf(f, momentumPrefix+h.Name, len(h.momentum))
-		if err != nil {
-			return err
-		}
-		copy(h.momentum, buffer)
-	}
-	return m.rest.restore(f)
-}
-
-// itemList collects tensors to write.
-type itemList struct {
-	items []weights.Item
-	err   error
-}
-
-func (l *itemList) add(name string, values []float32) {
-	item, err := weights.Float32Item(name, []int{len(values)}, values, weights.F32)
-	if err != nil && l.err == nil {
-		l.err = err
-	}
-	l.items = append(l.items, item)
-}
-
-// tensorOf reads a vector of a known length.
-func tensorOf(f *weights.File, name string, n int) ([]float32, error) {
-	if n == 0 {
-		return nil, nil
-	}
-	t, err := f.Tensor(name)
-	if err != nil {
-		return nil, err
-	}
-	v, err := t.Float32()
-	if err != nil {
-		return nil, err
-	}
-	if len(v) != n {
-		return nil, &ParameterError{name, "optimizer state", fmt.Sprint(n, " elements"), fmt.Sprint(len(v))}
-	}
-	return v, nil
 }

@@ -21,6 +21,21 @@ type MuonConfig struct {
 // twice as fast as what is left to AdamW.
 var DefaultMuon = MuonConfig{Momentum: 0.95, Iterations: 5, Ratio: 2}
 
+// validate returns a [ConfigError] for the first constant that cannot be used.
+func (c MuonConfig) validate() error {
+	switch {
+	case !(c.Momentum >= 0 && c.Momentum < 1):
+		return &ConfigError{"muon-momentum", "a number from 0 to less than 1", fmt.Sprint(c.Momentum)}
+	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
+		return &ConfigError{"muon-wd", "a number from 0", fmt.Sprint(c.WeightDecay)}
+	case c.Iterations < 1 || c.Iterations > 99:
+		return &ConfigError{"muon iterations", "1 to 99", fmt.Sprint(c.Iterations)}
+	case !(c.Ratio >= 0) || math.IsInf(c.Ratio, 0):
+		return &ConfigError{"muon-lr", "a number from 0", fmt.Sprint(c.Ratio)}
+	}
+	return nil
+}
+
 // Hidden tells whether Muon trains a tensor: the matrices of attentions and
 // MLPs, which map one hidden vector to another. Embeddings, queries, the projections
 // to and from the model's faces and everything that is no matrix belong to AdamW.
@@ -72,15 +87,8 @@ const (
 // NewMuon prepares the optimizer; c is for hidden matrices, rest for the
 // other tensors.
 func NewMuon(p *Parameters, c MuonConfig, rest AdamWConfig, pool *kernel.Pool) (*Muon, error) {
-	switch {
-	case !(c.Momentum >= 0 && c.Momentum < 1):
-		return nil, &ConfigError{"momentum", "a number from 0 to less than 1", fmt.Sprint(c.Momentum)}
-	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
-		return nil, &ConfigError{"weight decay", "a number from 0", fmt.Sprint(c.WeightDecay)}
-	case c.Iterations < 1 || c.Iterations > 99:
-		return nil, &ConfigError{"iterations", "1 to 99", fmt.Sprint(c.Iterations)}
-	case !(c.Ratio >= 0) || math.IsInf(c.Ratio, 0):
-		return nil, &ConfigError{"ratio of the learning rates", "a number from 0", fmt.Sprint(c.Ratio)}
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
 	m := &Muon{config: c, pool: pool}
 	var err error

@@ -32,6 +32,12 @@ type Options struct {
 
 	Losses model.LossWeights
 
+	// LockImage keeps the tensors of the vision tower as they are, LockText those of the
+	// text encoder. TrainOnly, if not empty, trains only tensors whose name matches one of
+	// its patterns (path.Match).
+	LockImage, LockText bool
+	TrainOnly           []string
+
 	Threads int // of the kernels; 0: one per processor
 
 	// Dir is the folder of the run, LOGS/NAME. What a killed run left there is
@@ -42,6 +48,7 @@ type Options struct {
 	SaveFrequency  int           // epochs between two checkpoints that are kept; the last epoch always is
 	SaveMostRecent bool          // write epoch_latest after each epoch
 	DeletePrevious bool          // keep one epoch_N only
+	ExportTorch    bool          // beside each epoch_N also epoch_N.pt, from which open_clip_train resumes
 	SaveInterval   time.Duration // between two checkpoints within an epoch; 0: none
 	SaveSteps      int           // the same in steps; 0: none
 
@@ -73,6 +80,14 @@ func Defaults(name string) Options {
 // Validate returns a [ConfigError] for the first option that cannot be used.
 func (o Options) Validate() error {
 	number := func(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+	if err := o.AdamW.validate(); err != nil {
+		return err
+	}
+	if o.Optimizer == OptMuon {
+		if err := o.Muon.validate(); err != nil {
+			return err
+		}
+	}
 	for _, f := range []struct {
 		name, want string
 		ok         bool

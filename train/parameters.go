@@ -76,11 +76,11 @@ func (p *Parameters) Lookup(name string) *Parameter { return p.names[name] }
 
 // Memory is the function that [NewStep] asks for the memory of gradients: a
 // parameter's is its part of the slab, and from then on the parameter has a
-// gradient. A tensor that is not to be trained gets memory of its own.
+// gradient. A tensor that is not to be trained has none.
 func (p *Parameters) Memory(name string, elements int) []float32 {
 	t := p.names[name]
 	if t == nil || len(t.Value) != elements {
-		return make([]float32, elements)
+		return nil
 	}
 	t.Gradient = p.Gradients[t.at:][:elements:elements]
 	return t.Gradient

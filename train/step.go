@@ -21,7 +21,8 @@ type Step struct {
 }
 
 // NewStep compiles a graph for a device. memory gives the memory of the gradient of a
-// tensor, such as a part of a slab; nil allocates.
+// tensor, such as a part of a slab; a gradient that it gives none for is not computed, nor
+// what only that would need. Without memory, each gradient has its own.
 func NewStep(g *model.TrainGraph, dev exec.Device, memory func(name string, elements int) []float32) (*Step, error) {
 	if memory == nil {
 		memory = func(_ string, n int) []float32 { return make([]float32, n) }
@@ -36,7 +37,11 @@ func NewStep(g *model.TrainGraph, dev exec.Device, memory func(name string, elem
 	}
 	for _, d := range g.Gradients() {
 		if s.Gradients[d.Name] == nil {
-			s.Gradients[d.Name] = memory(d.Name, d.Elements)
+			m := memory(d.Name, d.Elements)
+			if m == nil {
+				continue
+			}
+			s.Gradients[d.Name] = m
 		}
 		n := d.Node.Shape().TotalSize()
 		into[d.Node] = op.TensorOf(s.Gradients[d.Name][d.At:][:n:n], d.Node.Shape()...)

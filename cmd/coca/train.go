@@ -5,28 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/train"
-	"github.com/seed-e0874532/coca/train/data"
+	"github.com/spf13/cobra"
 )
-
-// trainFlags are the flags of open_clip_train, and some of our own.
-type trainFlags struct {
-	train.Options
-	model, pretrained string
-	name, logs        string
-	imageSize         []int
-	contextLength     int
-	scheduler         string
-	muonLR            float64
-	quiet             bool
-}
 
 func (a *app) trainCommand() *cobra.Command {
 	var f trainFlags
@@ -51,88 +35,6 @@ func (a *app) trainCommand() *cobra.Command {
 	return c
 }
 
-// add declares the flags.
-func (f *trainFlags) add(c *cobra.Command) {
-	f.Options = train.Defaults("")
-	o, flags := &f.Options, c.Flags()
-	flags.StringVar(&f.model, "model", "", "a built-in architecture, a model folder with or without weights, an open_clip_config.json, hf-hub:ORG/REPO or local-dir:PATH")
-	flags.StringVar(&f.pretrained, "pretrained", "", "start values: a weights file, a model folder, or a tag of a built-in architecture")
-	flags.StringVar(&f.Resume, "resume", "", "checkpoint to go on from: a folder, or latest")
-	flags.StringVar(&f.name, "name", "", "name of the run (default: time, model and settings)")
-	flags.StringVar(&f.logs, "logs", "./logs/", "folder of all runs")
-
-	flags.StringVar(&o.Data.Path, "train-data", "", "the CSV file, or the tar shards, as {0000..0042}.tar")
-	flags.StringVar(&o.Data.Kind, "dataset-type", "auto", "csv, webdataset, synthetic or auto: by the ending")
-	flags.IntVar(&o.Data.Samples, "train-num-samples", 0, "samples of an epoch (webdataset, synthetic)")
-	flags.StringVar(&o.Data.CSV.Separator, "csv-separator", "\t", "what separates the columns of a CSV")
-	flags.StringVar(&o.Data.CSV.ImageKey, "csv-img-key", "filepath", "column of a CSV with the paths of pictures")
-	flags.StringVar(&o.Data.CSV.CaptionKey, "csv-caption-key", "title", "column of a CSV with captions")
-	flags.IntVar(&o.Data.Workers, "workers", 0, "goroutines that decode pictures (0: one per processor)")
-	flags.IntSliceVar(&f.imageSize, "force-image-size", nil, "another size of the pictures: one number or height,width")
-	flags.IntVar(&f.contextLength, "force-context-length", 0, "another length of the texts")
-
-	flags.IntVar(&o.Batch, "batch-size", o.Batch, "pairs of a step")
-	flags.IntVar(&o.Epochs, "epochs", o.Epochs, "epochs")
-	flags.StringVar(&o.Optimizer, "opt", o.Optimizer, "adamw, or muon for the hidden matrices and adamw for the rest")
-	flags.Float64Var(&o.LR, "lr", o.LR, "learning rate")
-	flags.Float64Var(&o.AdamW.Beta1, "beta1", o.AdamW.Beta1, "of AdamW")
-	flags.Float64Var(&o.AdamW.Beta2, "beta2", 0, "of AdamW (default: 0.98 if the model's name has vit in it, else 0.999)")
-	flags.Float64Var(&o.AdamW.Eps, "eps", 0, "of AdamW (default: 1e-6 if the model's name has vit in it, else 1e-8)")
-	flags.Float64Var(&o.AdamW.WeightDecay, "wd", o.AdamW.WeightDecay, "weight decay of AdamW")
-	flags.Float64Var(&f.muonLR, "muon-lr", 0, "with --opt muon: learning rate of the hidden matrices (default: twice --lr)")
-	flags.Float64Var(&o.Muon.Momentum, "muon-momentum", o.Muon.Momentum, "with --opt muon: momentum of the hidden matrices")
-	flags.Float64Var(&o.Muon.WeightDecay, "muon-wd", o.Muon.WeightDecay, "with --opt muon: weight decay of the hidden matrices")
-	flags.IntVar(&o.Warmup, "warmup", o.Warmup, "steps in which the rate rises")
-	flags.StringVar(&f.scheduler, "lr-scheduler", string(o.Scheduler), "cosine, const or const-cooldown")
-	flags.BoolVar(&o.SkipScheduler, "skip-scheduler", false, "the rate stays --lr from the first step on")
-	flags.IntVar(&o.EpochsCooldown, "epochs-cooldown", 0, "const-cooldown: epochs at the end in which the rate falls")
-	flags.Float64Var(&o.CooldownEnd, "lr-cooldown-end", 0, "const-cooldown: the last rate")
-	flags.Float64Var(&o.CooldownPower, "lr-cooldown-power", o.CooldownPower, "const-cooldown: degree of the fall")
-	flags.Float64Var(&o.ClipNorm, "grad-clip-norm", 0, "largest norm of the gradients (0: not clipped)")
-	flags.Float64Var(&o.Losses.Caption, "coca-caption-loss-weight", o.Losses.Caption, "weight of the caption loss")
-	flags.Float64Var(&o.Losses.Contrastive, "coca-contrastive-loss-weight", o.Losses.Contrastive, "weight of the contrastive loss")
-	flags.Uint64Var(&o.Seed, "seed", 0, "of start values, orders and crops")
-	flags.IntVar(&o.Threads, "threads", 0, "threads of the kernels (0: one per processor)")
-
-	flags.IntVar(&o.LogEvery, "log-every-n-steps", o.LogEvery, "steps between two lines of the log")
-	flags.IntVar(&o.SaveFrequency, "save-frequency", o.SaveFrequency, "epochs between two checkpoints (0: only the last)")
-	flags.BoolVar(&o.SaveMostRecent, "save-most-recent", false, "write epoch_latest after each epoch")
-	flags.BoolVar(&o.DeletePrevious, "delete-previous-checkpoint", false, "keep only the newest epoch_N")
-	flags.DurationVar(&o.SaveInterval, "save-interval", o.SaveInterval, "time between two checkpoints within an epoch, epoch_latest (0: none)")
-	flags.IntVar(&o.SaveSteps, "save-every-n-steps", 0, "the same in steps (0: none)")
-}
-
-// resolve fills in what depends on other flags.
-func (f *trainFlags) resolve(c *cobra.Command) error {
-	o := &f.Options
-	if f.model == "" {
-		return usage("--model: want the model to train, got nothing")
-	}
-	own := train.DefaultAdamW(f.model)
-	if !c.Flags().Changed("beta2") {
-		o.AdamW.Beta2 = own.Beta2
-	}
-	if !c.Flags().Changed("eps") {
-		o.AdamW.Eps = own.Eps
-	}
-	o.Scheduler = train.ScheduleKind(f.scheduler)
-	if c.Flags().Changed("muon-lr") {
-		if !(o.LR > 0) {
-			return usage("--lr: want more than 0 with --muon-lr, got %v", o.LR)
-		}
-		o.Muon.Ratio = f.muonLR / o.LR
-	}
-	o.Data.Crop = data.DefaultCrop
-	if f.name == "" {
-		f.name = fmt.Sprintf("%s-model_%s-lr_%v-b_%d", time.Now().Format("2006_01_02-15_04_05"), strings.NewReplacer("/", "-", ":", "-", `\`, "-").Replace(f.model), o.LR, o.Batch)
-	}
-	if f.name != filepath.Base(f.name) || f.name == "." || f.name == ".." {
-		return usage("--name: want the name of a folder, got %q", f.name)
-	}
-	o.Dir = filepath.Join(f.logs, f.name)
-	return nil
-}
-
 // train runs the training.
 func (a *app) train(ctx context.Context, f *trainFlags) error {
 	if err := f.Options.Validate(); err != nil {
@@ -155,15 +57,6 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 	err = t.Run(ctx)
 	show.finish()
 	return errors.Join(err, t.Close())
-}
-
-// flagError is wrong usage; an option is named as its flag.
-func flagError(err error) error {
-	var option *train.ConfigError
-	if errors.As(err, &option) && !strings.ContainsAny(option.Field, " /.") {
-		return usage("--%s: want %s, got %s", option.Field, option.Want, option.Found)
-	}
-	return usageError{err}
 }
 
 // base finds the model to train and its start values.
@@ -207,6 +100,9 @@ func (f *trainFlags) base(ctx context.Context, a *app) (*train.Base, error) {
 	}
 	if err == nil && f.contextLength != 0 {
 		err = b.SetContextLength(f.contextLength)
+	}
+	if err == nil {
+		err = b.SetPreprocess(f.imageMean, f.imageStd, f.interpolation, f.resizeMode)
 	}
 	return b, err
 }

@@ -1,0 +1,207 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/seed-e0874532/coca/nn/op"
+	"github.com/seed-e0874532/coca/preprocess"
+	"github.com/seed-e0874532/coca/train/data"
+)
+
+// Run trains until the last epoch is done. When ctx ends, it writes a checkpoint of
+// the steps done so far and returns the context's error.
+func (t *Trainer) Run(ctx context.Context) error {
+	t.saved, t.savedAt = time.Now(), t.position.Step
+	t.meter = meter{began: time.Now(), since: time.Now()}
+	for t.position.Epoch < t.options.Epochs {
+		err := t.epoch(ctx)
+		if ctx.Err() != nil {
+			if t.position.Step != t.savedAt {
+				return errors.Join(t.save(latestName), ctx.Err())
+			}
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch trains what is left of an epoch and writes its checkpoints.
+func (t *Trainer) epoch(ctx context.Context) error {
+	o := &t.options
+	crop, pre := o.Data.Crop, t.base.Preprocess
+	pre.Interpolation = preprocess.Bicubic // always, as in OpenCLIP: --image-interpolation is for inference
+	loader, err := data.Load(ctx, t.source, t.position.Epoch, data.Options{
+		Batch: o.Batch, Transform: data.Transform{Model: pre, Crop: &crop},
+		Workers: o.Data.Workers, Seed: o.Seed, From: t.position.Records, Skipped: o.Skipped,
+	})
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	for t.position.Batches < t.perEpoch {
+		waited := time.Now()
+		batch, err := loader.Next()
+		if err == io.EOF {
+			break // broken samples made the epoch shorter
+		} else if err != nil {
+			return err
+		}
+		t.meter.wait += time.Since(waited)
+		if err := t.train(ctx, batch); err != nil {
+			return err
+		}
+		if t.due() && t.position.Batches < t.perEpoch {
+			if err := t.save(latestName); err != nil {
+				return err
+			}
+		}
+	}
+	if t.position.Batches == 0 {
+		return &ConfigError{o.Data.Path, fmt.Sprintf("at least one batch of %d samples that can be read", o.Batch),
+			fmt.Sprintf("fewer (%d were skipped)", loader.Skipped())}
+	}
+	t.position.Epoch, t.position.Batches, t.position.Records = t.position.Epoch+1, 0, 0
+	return t.finishEpoch()
+}
+
+// due tells whether it is time for a checkpoint within an epoch.
+func (t *Trainer) due() bool {
+	o := &t.options
+	return o.SaveSteps > 0 && t.position.Step-t.savedAt >= o.SaveSteps || o.SaveInterval > 0 && time.Since(t.saved) >= o.SaveInterval
+}
+
+// finishEpoch writes the checkpoints that are due after an epoch.
+func (t *Trainer) finishEpoch() error {
+	o, n := &t.options, t.position.Epoch
+	kept := n == o.Epochs || o.SaveFrequency > 0 && n%o.SaveFrequency == 0
+	if kept {
+		if err := t.save(epochName(n)); err != nil {
+			return err
+		}
+		if o.ExportTorch {
+			if err := t.exportTorch(n); err != nil {
+				return err
+			}
+		}
+		for k := 1; o.DeletePrevious && k < n; k++ {
+			if err := errors.Join(t.folder.remove(epochName(k)), t.folder.remove(epochName(k)+".pt")); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case o.SaveMostRecent, !kept && t.due():
+		return t.save(latestName)
+	case kept:
+		return t.folder.remove(latestName) // it is not the latest any more
+	}
+	return nil
+}
+
+// save writes a checkpoint.
+func (t *Trainer) save(name string) error {
+	if err := t.folder.save(name, t.write); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", name, err)
+	}
+	t.saved, t.savedAt = time.Now(), t.position.Step
+	if t.options.Saved != nil {
+		t.options.Saved(filepath.Join(string(t.folder), name))
+	}
+	return nil
+}
+
+// train does one step.
+func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
+	o, p := &t.options, &t.position
+	number := p.Epoch*t.perEpoch + p.Batches
+	rate := o.LR
+	if !o.SkipScheduler {
+		rate = t.schedule.Rate(number)
+	}
+	t.rate = rate
+	graph := t.step.Graph
+	copy(op.Floats(graph.Image.Pixels.Value()), b.Pixels)
+	ids := op.Ints(graph.Text.IDs.Value())
+	length := t.base.Config.Text.ContextLength
+	for i, text := range b.Captions {
+		copy(ids[i*length:][:length], t.base.Tokenizer.EncodeFixed(text, length))
+	}
+	if err := t.step.Run(ctx); err != nil {
+		return err
+	}
+	contrastive, caption := t.step.Losses()
+	loss := contrastive + caption
+	if v := float64(loss); math.IsNaN(v) || math.IsInf(v, 0) {
+		return &DivergedError{number, v}
+	}
+	scale, err := t.values.Float32("logit_scale") // its own memory, trained or not
+	if err != nil {
+		return err
+	}
+	r := Record{
+		Step: number, Epoch: p.Epoch, Loss: float64(loss), Contrastive: float64(contrastive), Caption: float64(caption),
+		LR: rate, LogitScale: math.Exp(float64(scale[0])), Batch: p.Batches + 1, Batches: t.perEpoch,
+	}
+	if o.ClipNorm > 0 {
+		t.clipper.Clip(o.ClipNorm)
+	}
+	t.optimizer.Step(rate)
+	ClampLogitScale(scale)
+	p.Batches, p.Records, p.Step = p.Batches+1, b.Records, p.Step+1
+	t.meter.steps++
+	if (p.Batches-1)%o.LogEvery == 0 || p.Batches == t.perEpoch {
+		return t.record(r)
+	}
+	return nil
+}
+
+// meter measures time between two records.
+type meter struct {
+	began, since time.Time
+	steps, done  int // since the last record, and before it
+	wait         time.Duration
+}
+
+// record completes a record and writes it.
+func (t *Trainer) record(r Record) error {
+	m, now := &t.meter, time.Now()
+	m.done += m.steps
+	took := now.Sub(m.since).Seconds() / float64(m.steps)
+	r.BatchTime, r.DataTime = took, m.wait.Seconds()/float64(m.steps)
+	r.Rate = float64(t.options.Batch) / took
+	left := (t.options.Epochs-r.Epoch)*t.perEpoch - r.Batch
+	r.Left = time.Duration(float64(now.Sub(m.began)) / float64(m.done) * float64(left))
+	m.since, m.steps, m.wait = now, 0, 0
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := t.log.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if t.options.Log != nil {
+		t.options.Log(r)
+	}
+	return nil
+}
+
+// DivergedError says that a loss is no number any more. The checkpoints are those
+// of before.
+type DivergedError struct {
+	Step int
+	Loss float64
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("step %d: want a finite loss, found %v (a lower learning rate, a longer warm-up or --grad-clip-norm may help)", e.Step, e.Loss)
+}
