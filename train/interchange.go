@@ -169,7 +169,7 @@ func (a *AdamW) Config() AdamWConfig { return a.config }
 
 func (a *AdamW) setConstants(c AdamWConfig) {
 	a.config = c
-	a.task = adamwTask{a.pieces, float32(1 - c.Beta1), float32(c.Beta2), float32(1 - c.Beta2), float32(c.Eps)}
+
 }
 
 // constants are those of all groups, which OpenCLIP gives the same but for decay.
