@@ -7,6 +7,9 @@
 //     are used in place from the mapping;
 //   - the older stream of pickles that torch.save wrote before it used zip.
 //
+// [File.Checkpoint] reads a torch file as a training checkpoint of open_clip_train, and
+// [WriteSafetensors] and [WriteTorch] write files.
+//
 // Torch files are pickles. The reader here is a small stack machine that knows
 // the opcodes torch writes and a fixed list of names; everything else is refused
 // when it is met. It has no way to call, import or execute anything.

@@ -182,3 +182,51 @@ func ExampleOpenModelDir() {
 	fmt.Println(filepath.Base(m.Weights), m.Others, string(m.Config))
 	// Output: open_clip_pytorch_model.bin [model.safetensors] {}
 }
+
+// A checkpoint for torch.load: the tensors stream from the slices when their turn comes.
+func ExampleWriteTorch() {
+	dir, err := os.MkdirTemp("", "weights")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	bias, err := weights.Float32Item("bias", []int{2}, []float32{1, 2}, weights.F32)
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, root := &weights.Dict{Ordered: true}, new(weights.Dict)
+	if err := errors.Join(state.Set("bias", bias), root.Set("epoch", 1), root.Set("state_dict", state)); err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "epoch_1.pt")
+	if err := weights.WriteTorch(context.Background(), path, root, nil); err != nil {
+		log.Fatal(err)
+	}
+	f, err := weights.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	for _, t := range f.Tensors() {
+		fmt.Println(f.Kind(), t.Name, t.DType, t.Shape)
+	}
+	// Output: torch zip bias F32 [2]
+}
+
+func ExampleOpenTorchCheckpoint() {
+	c, f, err := weights.OpenTorchCheckpoint("../testdata/golden/train/epoch_1.pt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	fmt.Println(c.Epoch, "epoch,", len(c.StateDict), "tensors")
+	for _, g := range c.Optimizer.Groups {
+		fmt.Println(len(g.Params), "parameters, weight decay", g.WeightDecay)
+	}
+	fmt.Println(c.Optimizer.States[0].Step, "steps")
+	// Output:
+	// 1 epoch, 80 tensors
+	// 53 parameters, weight decay 0
+	// 27 parameters, weight decay 0.2
+	// 10 steps
+}

@@ -1,9 +1,12 @@
 package weights
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +54,69 @@ func fuzzFile(t *testing.T, data []byte) {
 		if n := countValues(f.Value()); n > maxNodes {
 			t.Fatalf("%d values", n)
 		}
+		fuzzCheckpoint(t, f)
+	}
+}
+
+// fuzzCheckpoint reads a file as a checkpoint. What is promised of the optimizer must hold.
+func fuzzCheckpoint(t *testing.T, f *File) {
+	c, err := f.Checkpoint()
+	if err != nil {
+		if !typed(err) || !strings.Contains(err.Error(), "fuzz") {
+			t.Fatalf("error of type %T: %v", err, err)
+		}
+		return
+	}
+	if c.Epoch < 0 || c.GlobalStep < -1 || c.SamplesSeen < -1 || c.Bare && c.Optimizer != nil {
+		t.Fatalf("%+v", c)
+	}
+	if c.Optimizer == nil {
+		return
+	}
+	params := 0
+	for _, g := range c.Optimizer.Groups {
+		for _, n := range g.Params {
+			_ = c.Optimizer.States[n]
+		}
+		params += len(g.Params)
+	}
+	if params != len(c.Optimizer.States) {
+		t.Fatalf("%d states of %d parameters", len(c.Optimizer.States), params)
+	}
+	for _, s := range c.Optimizer.States {
+		if s != nil && (s.Step < 0 || !slices.Equal(s.ExpAvg.Shape, s.ExpAvgSq.Shape)) {
+			t.Fatalf("%+v", s)
+		}
+	}
+}
+
+// fuzzPickler writes a tree anew. What it writes must read back as the same.
+func fuzzPickler(t *testing.T, v Value, read func(pkl []byte) (Value, error)) {
+	p := &pickler{path: "fuzz", memo: make(map[string]uint32)}
+	if err := p.write(v); err != nil {
+		if !typed(err) {
+			t.Fatalf("error of type %T: %v", err, err)
+		}
+		return
+	}
+	again, err := read(append(p.b, opStop))
+	var limit *LimitError
+	if errors.As(err, &limit) {
+		return // shared parts are written each time
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b [2][]byte
+	for i, v := range []Value{v, again} {
+		q := &pickler{path: "fuzz", memo: make(map[string]uint32)}
+		if err := q.write(v); err != nil {
+			t.Fatal(err)
+		}
+		b[i] = q.b
+	}
+	if !bytes.Equal(b[0], b[1]) {
+		t.Fatalf("%q read back as %q", b[0], b[1])
 	}
 }
 
@@ -125,6 +191,9 @@ func FuzzPickle(f *testing.F) {
 			f.Add(pickleOf(h.data))
 		}
 	}
+	for _, h := range hostileCheckpoints(f) {
+		f.Add(pickleOf(h.data))
+	}
 	for _, name := range []string{"values.pt", "training.pt", "newer_types.pt", "zip_protocol5.pt"} {
 		b, err := os.ReadFile(filepath.Join(goldenDir, name))
 		if err != nil {
@@ -133,10 +202,13 @@ func FuzzPickle(f *testing.F) {
 		f.Add(pickleOf(b))
 	}
 	memory := &mapping{path: "fuzz", data: make([]byte, 1<<12), size: 1 << 12}
-	f.Fuzz(func(t *testing.T, pkl []byte) {
-		u := &unpickler{path: "fuzz", data: pkl, storage: func(id persistentID) (storageRef, error) {
+	newUnpickler := func(pkl []byte) *unpickler {
+		return &unpickler{path: "fuzz", data: pkl, storage: func(id persistentID) (storageRef, error) {
 			return storageRef{&storage{m: memory, key: id.key, bytes: min(id.bytes, 1<<12)}, id.dtype}, nil
 		}}
+	}
+	f.Fuzz(func(t *testing.T, pkl []byte) {
+		u := newUnpickler(pkl)
 		v, err := u.load()
 		if err == nil {
 			err = checkTree("fuzz", v)
@@ -153,6 +225,7 @@ func FuzzPickle(f *testing.F) {
 		if u.spent > maxPickleMemory {
 			t.Fatalf("spent %d bytes", u.spent)
 		}
+		fuzzPickler(t, v, func(pkl []byte) (Value, error) { return newUnpickler(pkl).load() })
 	})
 }
 
@@ -174,6 +247,7 @@ func FuzzZip(f *testing.F) {
 	addGolden(f, "*.pt")
 	addHostile(f, hostileZips(f))
 	addHostile(f, hostileTensors(f))
+	addHostile(f, hostileCheckpoints(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 4 { // nothing else is a zip archive
 			data = append([]byte("PK\x03\x04"), data[4:]...)

@@ -46,6 +46,7 @@ func hostileFiles(t testing.TB) []hostile {
 	all = append(all, hostilePickles(t)...)
 	all = append(all, hostileTensors(t)...)
 	all = append(all, hostileValues(t)...)
+	all = append(all, hostileCheckpoints(t)...)
 	return append(all, hostileLegacy()...)
 }
 
@@ -56,6 +57,11 @@ func use(path string) error {
 		return err
 	}
 	defer f.Close()
+	if f.Value() != nil {
+		if _, err := f.Checkpoint(); err != nil {
+			return err
+		}
+	}
 	for _, info := range f.Tensors() {
 		x, err := f.Tensor(info.Name)
 		if err != nil {

@@ -30,6 +30,9 @@ var classes = func() map[DType]string {
 
 // write appends a value. The tree must have been checked by checkTree.
 func (p *pickler) write(v Value) error {
+	if len(p.b) > maxPickle { // shared parts are written each time
+		return &LimitError{Path: p.path, Tensor: p.key, What: "bytes of data.pkl", Limit: maxPickle, Got: uint64(len(p.b))}
+	}
 	switch v := v.(type) {
 	case nil:
 		p.b = append(p.b, opNone)
