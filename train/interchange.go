@@ -253,7 +253,8 @@ func match(o *weights.Optimizer, groups [2][]*entry) []*entry {
 		}
 		for i, n := range group.Params {
 			e := groups[g][i]
-			if s := o.States[n]; s != nil && !slices.Equal(s.ExpAvg.Shape, e.Shape) {
+			// A scalar may have become a vector of one.
+			if s := o.States[n]; s != nil && !slices.Equal(s.ExpAvg.Shape, e.Shape) && (len(e.Value) != 1 || s.ExpAvg.Elems() != 1) {
 				return nil
 			}
 			order[n] = e

@@ -243,3 +243,17 @@ func TestSetTorchErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestResumeFromDevelopmentHead goes on from a checkpoint of OpenCLIP's development head, whose
+// groups are others: positions do not decay there, nor do they from then on here.
+func TestResumeFromDevelopmentHead(t *testing.T) {
+	var c stepsCase
+	readGolden(t, "main_resume.json", &c)
+	r, checkpoint := resumed(t, &c, "../testdata/golden/train/main_epoch_2.pt")
+	from := 2 * len(c.Batches)
+	if checkpoint.Epoch != 2 || checkpoint.GlobalStep != from || checkpoint.SamplesSeen != 3*from {
+		t.Errorf("%+v", checkpoint)
+	}
+	r.steps(t, from, len(c.Steps))
+	r.compareWeights(t)
+}
