@@ -11,7 +11,7 @@ import (
 
 // open opens the pairs to train on and tells the number of batches of an epoch.
 func (o DataOptions) open(size model.Size, batch int, seed uint64) (data.Source, int, error) {
-	kind, err := o.kind()
+	kind, err := o.kind("train-data")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -43,8 +43,23 @@ func (o DataOptions) open(size model.Size, batch int, seed uint64) (data.Source,
 	return s, s.Len() / batch, nil
 }
 
+// openVal opens the pairs to validate on, each once and in their order.
+func (o DataOptions) openVal(size model.Size) (data.Source, error) {
+	kind, err := o.kind("val-data")
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "csv":
+		return data.OpenCSV(o.Path, o.CSV)
+	case "webdataset":
+		return data.OpenWebDataset(o.Path, data.WebDatasetOptions{Samples: o.Samples})
+	}
+	return data.Synthetic{Samples: o.Samples, Width: size.Width, Height: size.Height}, nil
+}
+
 // kind resolves auto by the ending, as OpenCLIP does.
-func (o DataOptions) kind() (string, error) {
+func (o DataOptions) kind(flag string) (string, error) {
 	switch o.Kind {
 	case "synthetic":
 		return o.Kind, nil
@@ -53,7 +68,7 @@ func (o DataOptions) kind() (string, error) {
 		return "", &ConfigError{"dataset-type", "csv, webdataset, synthetic or auto", fmt.Sprintf("%q", o.Kind)}
 	}
 	if o.Path == "" {
-		return "", &ConfigError{"train-data", "the file or the shards to train on", "nothing"}
+		return "", &ConfigError{flag, "a file or shards", "nothing"}
 	}
 	if o.Kind == "csv" || o.Kind == "webdataset" {
 		return o.Kind, nil

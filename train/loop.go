@@ -18,6 +18,9 @@ import (
 // Run trains until the last epoch is done. When ctx ends, it writes a checkpoint of
 // the steps done so far and returns the context's error.
 func (t *Trainer) Run(ctx context.Context) error {
+	if t.source == nil {
+		return t.finishValidation(ctx)
+	}
 	t.saved, t.savedAt = time.Now(), t.position.Step
 	t.meter = meter{began: time.Now(), since: time.Now()}
 	for t.position.Epoch < t.options.Epochs {
@@ -70,7 +73,12 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		return &ConfigError{o.Data.Path, fmt.Sprintf("at least one batch of %d samples that can be read", o.Batch),
 			fmt.Sprintf("fewer (%d were skipped)", loader.Skipped())}
 	}
+	before := t.position
 	t.position.Epoch, t.position.Batches, t.position.Records = t.position.Epoch+1, 0, 0
+	if err := t.finishValidation(ctx); err != nil {
+		t.position = before // so that a run that goes on validates, too
+		return err
+	}
 	return t.finishEpoch()
 }
 
@@ -133,9 +141,7 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 	copy(op.Floats(graph.Image.Pixels.Value()), b.Pixels)
 	ids := op.Ints(graph.Text.IDs.Value())
 	length := t.base.Config.Text.ContextLength
-	for i, text := range b.Captions {
-		copy(ids[i*length:][:length], t.base.Tokenizer.EncodeFixed(text, length))
-	}
+	t.encode(ids, b.Captions, length)
 	if err := t.step.Run(ctx); err != nil {
 		return err
 	}
@@ -163,6 +169,13 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 		return t.record(r)
 	}
 	return nil
+}
+
+// encode writes the ids of captions, [n, length].
+func (t *Trainer) encode(ids []int32, captions []string, length int) {
+	for i, text := range captions {
+		copy(ids[i*length:][:length], t.base.Tokenizer.EncodeFixed(text, length))
+	}
 }
 
 // meter measures time between two records.

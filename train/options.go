@@ -11,7 +11,8 @@ import (
 
 // Options are all choices of a training run. [Defaults] gives OpenCLIP's.
 type Options struct {
-	Data DataOptions
+	Data DataOptions // to train on; without it, a run only validates
+	Val  DataOptions // to validate on; without it, a run does not validate
 
 	Batch  int // pairs of a step
 	Epochs int
@@ -55,6 +56,13 @@ type Options struct {
 	// Resume is the checkpoint to go on from: a path, "latest" or "".
 	Resume string
 
+	ValFrequency int // epochs between two validations; 0: none
+	ValCaptions  int // pairs that are shown of each
+
+	// Validated is called with what a validation found. What it reads of the trainer's
+	// [Trainer.Values] is what was validated.
+	Validated func(*Validation) error
+
 	// Log is called with each record of the log, Skipped for each sample that
 	// cannot be read, Saved after each checkpoint; nil is allowed.
 	Log     func(Record)
@@ -73,7 +81,7 @@ func Defaults(name string) Options {
 	return Options{
 		Batch: 64, Epochs: 32, LR: DefaultLearningRate, Warmup: 10000, Scheduler: Cosine, CooldownPower: 1,
 		Optimizer: OptAdamW, AdamW: DefaultAdamW(name), Muon: DefaultMuon, Losses: model.DefaultLossWeights,
-		LogEvery: 100, SaveFrequency: 1, SaveInterval: 10 * time.Minute,
+		LogEvery: 100, SaveFrequency: 1, ValFrequency: 1, ValCaptions: 4, SaveInterval: 10 * time.Minute,
 	}
 }
 
@@ -104,6 +112,11 @@ func (o Options) Validate() error {
 		{"save-interval", "a time from 0", o.SaveInterval >= 0, o.SaveInterval},
 		{"save-steps", "a number from 0", o.SaveSteps >= 0, o.SaveSteps},
 		{"epochs-cooldown", "1 or more with --lr-scheduler const-cooldown", o.Scheduler != ConstCooldown || o.EpochsCooldown >= 1, o.EpochsCooldown},
+		{"val-frequency", "a number from 0", o.ValFrequency >= 0, o.ValFrequency},
+		{"val-captions", "0 to 1000", o.ValCaptions >= 0 && o.ValCaptions <= 1000, o.ValCaptions},
+		{"workers", "0 to 4096", o.Data.Workers >= 0 && o.Data.Workers <= 4096, o.Data.Workers},
+		{"train-num-samples", "a number from 0", o.Data.Samples >= 0, o.Data.Samples},
+		{"val-num-samples", "a number from 0", o.Val.Samples >= 0, o.Val.Samples},
 		{"threads", "0 or more", o.Threads >= 0, o.Threads},
 	} {
 		if !f.ok {
@@ -123,6 +136,9 @@ func (o Options) schedule(perEpoch int) Schedule {
 		Cooldown: perEpoch * o.EpochsCooldown, Power: o.CooldownPower, EndLR: o.CooldownEnd}
 	return s
 }
+
+// given tells whether there is a set at all.
+func (o DataOptions) given() bool { return o.Path != "" || o.Kind == "synthetic" }
 
 // DataOptions say where pairs come from.
 type DataOptions struct {

@@ -32,9 +32,9 @@ type Record struct {
 	Left           time.Duration `json:"-"` // of the whole run, about
 }
 
-// openLog opens the log to append to it and takes back what is recorded of steps
-// from the given one on: they will be done again.
-func openLog(path string, step int) (*os.File, error) {
+// openLines opens a log of JSON lines to append to it. From the first line on that
+// does not hold, it takes back what it says: that will be done again.
+func openLines(path string, holds func(line []byte) bool) (*os.File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -43,10 +43,7 @@ func openLog(path string, step int) (*os.File, error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var r struct {
-			Step *int `json:"step"`
-		}
-		if json.Unmarshal(lines.Bytes(), &r) != nil || r.Step == nil || *r.Step >= step {
+		if !holds(lines.Bytes()) {
 			break
 		}
 		keep += len(lines.Bytes()) + 1
@@ -59,4 +56,24 @@ func openLog(path string, step int) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// stepBefore holds for records of the log of steps before the given one.
+func stepBefore(step int) func([]byte) bool {
+	return func(line []byte) bool {
+		var r struct {
+			Step *int `json:"step"`
+		}
+		return json.Unmarshal(line, &r) == nil && r.Step != nil && *r.Step < step
+	}
+}
+
+// epochTo holds for results up to an epoch.
+func epochTo(epoch int) func([]byte) bool {
+	return func(line []byte) bool {
+		var r struct {
+			Epoch *int `json:"epoch"`
+		}
+		return json.Unmarshal(line, &r) == nil && r.Epoch != nil && *r.Epoch <= epoch
+	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-e0874532/coca/nn"
 )
 
-// Init gives start values as OpenCLIP's initialisation does.
-func Init(cfg model.Config, seed uint64) nn.Source {
+// stopgapInit gives start values as OpenCLIP's initialisation does.
+func stopgapInit(cfg model.Config, seed uint64) nn.Source {
 	return initial{model.Tensors(cfg), cfg, seed}
 }
 

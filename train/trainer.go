@@ -28,15 +28,18 @@ type Trainer struct {
 	clipper    *Clipper
 	schedule   Schedule
 
-	source   data.Source
-	perEpoch int // batches
-	position Position
-	folder   checkpoints
-	log      *os.File
-	saved    time.Time
-	savedAt  int     // step
-	rate     float64 // of the last step
-	meter    meter
+	source    data.Source
+	valSource data.Source // nil without validation
+	validator validator
+	perEpoch  int // batches
+	position  Position
+	folder    checkpoints
+	log       *os.File
+	results   *os.File // of validations
+	saved     time.Time
+	savedAt   int     // step
+	rate      float64 // of the last step
+	meter     meter
 }
 
 // New prepares a run: it reads start values or a checkpoint, opens the data and
@@ -48,8 +51,15 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 	}
 	t = &Trainer{options: o, base: b, folder: checkpoints(filepath.Join(o.Dir, "checkpoints"))}
 	t.position = Position{Optimizer: o.Optimizer, Seed: o.Seed, Batch: o.Batch}
-	if t.source, t.perEpoch, err = o.Data.open(b.Config.Vision.ImageSize, o.Batch, o.Seed); err != nil {
-		return nil, err
+	if o.Data.given() || !o.Val.given() {
+		if t.source, t.perEpoch, err = o.Data.open(b.Config.Vision.ImageSize, o.Batch, o.Seed); err != nil {
+			return nil, err
+		}
+	}
+	if o.Val.given() {
+		if t.valSource, err = o.Val.openVal(b.Config.Vision.ImageSize); err != nil {
+			return nil, err
+		}
 	}
 	t.schedule = o.schedule(t.perEpoch)
 	if t.dev, err = exec.NewCPUWith(exec.CPUOptions{Threads: o.Threads, Training: true}); err != nil {
@@ -61,7 +71,7 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 			t = nil
 		}
 	}()
-	if _, err := os.Stat(filepath.Join(o.Dir, LogName)); err == nil && o.Resume == "" {
+	if _, err := os.Stat(filepath.Join(o.Dir, LogName)); err == nil && o.Resume == "" && t.source != nil {
 		return t, &ConfigError{"name", "a new name, or --resume latest to go on", o.Dir + ", which holds a run"}
 	}
 	if err := t.folder.clean(); err != nil {
@@ -73,12 +83,24 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 	if err := os.MkdirAll(string(t.folder), 0o777); err != nil {
 		return t, err
 	}
-	t.log, err = openLog(filepath.Join(o.Dir, LogName), t.position.Epoch*t.perEpoch+t.position.Batches)
+	if t.source == nil {
+		t.results, err = openLines(filepath.Join(o.Dir, ResultsName), func([]byte) bool { return true })
+		return t, err
+	}
+	if t.log, err = openLines(filepath.Join(o.Dir, LogName), stepBefore(t.position.Epoch*t.perEpoch+t.position.Batches)); err != nil {
+		return t, err
+	}
+	if t.valSource != nil {
+		t.results, err = openLines(filepath.Join(o.Dir, ResultsName), epochTo(t.position.Epoch))
+	}
 	return t, err
 }
 
 // compile makes the program of a step.
 func (t *Trainer) compile() error {
+	if t.source == nil {
+		return nil
+	}
 	graph, err := t.model.TrainGraph(t.options.Batch, t.base.Config.Text.ContextLength, t.options.Losses)
 	if err != nil {
 		return err
@@ -90,11 +112,19 @@ func (t *Trainer) compile() error {
 // Close gives back threads and files.
 func (t *Trainer) Close() error {
 	err := t.dev.Close()
-	if t.log != nil {
-		err = errors.Join(err, t.log.Close())
+	for _, f := range []*os.File{t.log, t.results} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
 	}
 	return err
 }
+
+// Model is the model that is trained, on the trainer's own tensors.
+func (t *Trainer) Model() *model.CoCa { return t.model }
+
+// Values are the tensors as they are now; they change with each step.
+func (t *Trainer) Values() nn.Source { return t.values }
 
 // Position is how far the run has come.
 func (t *Trainer) Position() Position { return t.position }
@@ -104,6 +134,9 @@ func (t *Trainer) Describe() string {
 	n := 0
 	for _, p := range t.tensors {
 		n += p.Elems()
+	}
+	if t.source == nil {
+		return fmt.Sprintf("%s: %d parameters, to be validated on %s", t.base.Name, n, t.dev.Name())
 	}
 	trained := ""
 	if len(t.parameters.All) < len(t.tensors) {

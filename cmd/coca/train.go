@@ -44,19 +44,23 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 	if err != nil {
 		return usageError{err}
 	}
-	show := &trainShow{app: a, epochs: f.Epochs}
-	f.Options.Log, f.Options.Skipped, f.Options.Saved = show.log, show.skipped, show.saved
+	show := &trainShow{app: a, ctx: ctx, epochs: f.Epochs}
+	f.Options.Log, f.Options.Skipped, f.Options.Saved, f.Options.Validated = show.log, show.skipped, show.saved, show.validated
 	t, err := train.New(base, f.pretrained, f.Options)
 	if err != nil {
 		return flagError(err)
+	}
+	if f.Val.Path != "" && f.ValCaptions > 0 {
+		if show.captions, err = newLiveCaptions(t.Model(), base.Tokenizer, f.Threads); err != nil {
+			return errors.Join(err, t.Close())
+		}
 	}
 	fmt.Fprintln(a.err, t.Describe())
 	if p := t.Position(); p.Step > 0 {
 		fmt.Fprintf(a.err, "going on after %d steps, in epoch %d\n", p.Step, p.Epoch)
 	}
 	err = t.Run(ctx)
-	show.finish()
-	return errors.Join(err, t.Close())
+	return errors.Join(err, show.finish(), t.Close())
 }
 
 // base finds the model to train and its start values.

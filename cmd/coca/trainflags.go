@@ -81,6 +81,11 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.Uint64Var(&o.Seed, "seed", 0, "of start values, orders and crops")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of the kernels (0: one per processor)")
 
+	flags.StringVar(&o.Val.Path, "val-data", "", "a CSV file or tar shards to validate on; without --train-data, only that is done")
+	flags.IntVar(&o.Val.Samples, "val-num-samples", 0, "samples to validate on (webdataset, synthetic; 0: all)")
+	flags.IntVar(&o.ValFrequency, "val-frequency", o.ValFrequency, "epochs between two validations (0: none)")
+	flags.IntVar(&o.ValCaptions, "val-captions", o.ValCaptions, "pictures that each validation describes")
+
 	flags.IntVar(&o.LogEvery, "log-every-n-steps", o.LogEvery, "steps between two lines of the log")
 	flags.IntVar(&o.SaveFrequency, "save-frequency", o.SaveFrequency, "epochs between two checkpoints (0: only the last)")
 	flags.BoolVar(&o.SaveMostRecent, "save-most-recent", false, "write epoch_latest after each epoch")
@@ -118,6 +123,10 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 		o.Muon.Ratio = f.muonLR / o.LR
 	}
 	o.Data.Crop = data.DefaultCrop
+	o.Val.Kind, o.Val.CSV, o.Val.Workers = o.Data.Kind, o.Data.CSV, o.Data.Workers
+	if o.Val.Kind == "synthetic" && o.Val.Samples == 0 {
+		o.Val.Kind = ""
+	}
 	if f.name == "" {
 		f.name = fmt.Sprintf("%s-model_%s-lr_%v-b_%d", time.Now().Format("2006_01_02-15_04_05"), strings.NewReplacer("/", "-", ":", "-", `\`, "-").Replace(f.model), o.LR, o.Batch)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,9 +11,11 @@ import (
 
 // trainShow prints the progress of a training run.
 type trainShow struct {
-	app    *app
-	epochs int
-	broken int
+	app      *app
+	ctx      context.Context
+	epochs   int
+	broken   int
+	captions *liveCaptions // nil if none are wanted
 }
 
 // namedBroken is how many broken samples are named; the others are only counted.
@@ -34,10 +37,35 @@ func (s *trainShow) skipped(e *data.SampleError) {
 	}
 }
 
+// validated prints what a validation found, and captions of the pairs that it shows.
+func (s *trainShow) validated(v *train.Validation) error {
+	w := s.app.err
+	fmt.Fprintf(w, "validation after epoch %d: %d pairs, contrastive loss %.4f, caption loss %.4f\n", v.Epoch, v.Samples, v.CLIPLoss, v.GenerativeLoss)
+	if s.captions == nil || len(v.Shown) == 0 {
+		return nil
+	}
+	var pixels [][]float32
+	for _, p := range v.Shown {
+		pixels = append(pixels, p.Pixels)
+	}
+	texts, err := s.captions.captions(s.ctx, pixels)
+	if err != nil {
+		return err
+	}
+	for i, p := range v.Shown {
+		fmt.Fprintf(w, "  %s: %q (given: %q)\n", p.Name, texts[i], p.Caption)
+	}
+	return nil
+}
+
 func (s *trainShow) saved(path string) { fmt.Fprintf(s.app.err, "saved %s\n", path) }
 
-func (s *trainShow) finish() {
+func (s *trainShow) finish() error {
 	if s.broken > 0 {
 		s.app.warn("%d samples were skipped", s.broken)
 	}
+	if s.captions != nil {
+		return s.captions.close()
+	}
+	return nil
 }

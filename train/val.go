@@ -1,0 +1,137 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
+	"github.com/seed-e0874532/coca/nn/op"
+	"github.com/seed-e0874532/coca/train/data"
+)
+
+// ResultsName is the log of validations in the folder of a run: one JSON object a line.
+const ResultsName = "results.jsonl"
+
+// Validation is what a validation found, under OpenCLIP's names. The losses are means over
+// batches, weighted by their sizes, and not multiplied by the weights of training. As on OpenCLIP's
+// main branch, the generative loss leaves out padding; that of release 3.3 counts it, and
+// is not to be compared with the caption loss of training.
+type Validation struct {
+	CLIPLoss       float64 `json:"clip_val_loss"`
+	Epoch          int     `json:"epoch"`
+	Samples        int     `json:"num_samples"`
+	GenerativeLoss float64 `json:"val_generative_loss"`
+
+	// Shown are the first pairs, for looking at.
+	Shown []Pair `json:"-"`
+}
+
+// Pair is a validation pair that is shown.
+type Pair struct {
+	Name, Caption string
+	Pixels        []float32 // [3, H, W]
+}
+
+// validator is the model without gradients, for batches of two sizes: full ones and the last.
+type validator struct {
+	programs map[int]*valProgram
+}
+
+type valProgram struct {
+	graph *model.TrainGraph
+	*exec.Program
+}
+
+func (t *Trainer) valProgram(batch int) (*valProgram, error) {
+	if p := t.validator.programs[batch]; p != nil {
+		return p, nil
+	}
+	g, err := t.model.TrainGraph(batch, t.base.Config.Text.ContextLength, model.LossWeights{Contrastive: 1, Caption: 1})
+	if err != nil {
+		return nil, err
+	}
+	p := &valProgram{graph: g}
+	outputs := []*G.Node{g.Contrastive, g.Caption, g.Image.Features, g.Text.Features}
+	if p.Program, err = exec.Compile(t.dev, outputs...); err != nil {
+		return nil, err
+	}
+	if t.validator.programs == nil {
+		t.validator.programs = map[int]*valProgram{}
+	}
+	t.validator.programs[batch] = p
+	return p, nil
+}
+
+// validate measures the model on the validation set.
+func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
+	o := &t.options
+	loader, err := data.Load(ctx, t.valSource, 0, data.Options{
+		Batch: o.Batch, Transform: data.Transform{Model: t.base.Preprocess}, Workers: o.Val.Workers, Partial: true, Skipped: o.Skipped,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer loader.Close()
+	v := &Validation{Epoch: t.position.Epoch}
+	for {
+		b, err := loader.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		n := len(b.Captions)
+		p, err := t.valProgram(n)
+		if err != nil {
+			return nil, err
+		}
+		copy(op.Floats(p.graph.Image.Pixels.Value()), b.Pixels)
+		t.encode(op.Ints(p.graph.Text.IDs.Value()), b.Captions, t.base.Config.Text.ContextLength)
+		if err := p.Run(ctx); err != nil {
+			return nil, err
+		}
+		v.CLIPLoss += float64(p.Floats(p.graph.Contrastive)[0]) * float64(n)
+		v.GenerativeLoss += float64(p.Floats(p.graph.Caption)[0]) * float64(n)
+		for i := 0; i < n && len(v.Shown) < o.ValCaptions; i++ {
+			size := len(b.Pixels) / n
+			v.Shown = append(v.Shown, Pair{b.Names[i], b.Captions[i], slices.Clone(b.Pixels[i*size:][:size])})
+		}
+		v.Samples += n
+	}
+	if v.Samples == 0 {
+		return nil, &ConfigError{o.Val.Path, "at least one sample that can be read", fmt.Sprintf("none (%d were skipped)", loader.Skipped())}
+	}
+	v.CLIPLoss /= float64(v.Samples)
+	v.GenerativeLoss /= float64(v.Samples)
+	return v, nil
+}
+
+// finishValidation validates after an epoch, if it is time, and writes down the result.
+func (t *Trainer) finishValidation(ctx context.Context) error {
+	o, n := &t.options, t.position.Epoch
+	due := o.ValFrequency > 0 && (n%o.ValFrequency == 0 || n == o.Epochs) || t.source == nil
+	if t.valSource == nil || !due {
+		return nil
+	}
+	v, err := t.validate(ctx)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if _, err := t.results.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if o.Validated != nil {
+		return o.Validated(v)
+	}
+	return nil
+}
