@@ -34,11 +34,12 @@ const compact = `{
 
 // subject is a model in training on formula weights and pictures.
 type subject struct {
-	step      *train.Step
-	optimizer interface{ Step(lr float64) }
-	clip      *train.Clipper
-	scale     *train.Parameter
-	device    *exec.CPU
+	parameters *train.Parameters
+	step       *train.Step
+	optimizer  interface{ Step(lr float64) }
+	clip       *train.Clipper
+	scale      *train.Parameter
+	device     *exec.CPU
 }
 
 func newSubject(tb testing.TB, cfg model.Config, batch, length int, options exec.CPUOptions, muon bool, wrap func(exec.Device) exec.Device) *subject {
@@ -75,7 +76,7 @@ func newSubject(tb testing.TB, cfg model.Config, batch, length int, options exec
 		}
 		ids[i*length+1+words] = int32(cfg.Text.VocabSize - 1)
 	}
-	s := &subject{step: step, clip: train.NewClipper(p, dev.Pool()), scale: p.Lookup("logit_scale"), device: dev}
+	s := &subject{parameters: p, step: step, clip: train.NewClipper(p, dev.Pool()), scale: p.Lookup("logit_scale"), device: dev}
 	if muon {
 		s.optimizer, err = train.NewMuon(p, train.DefaultMuon, train.DefaultAdamW("vit"), dev.Pool())
 	} else {
@@ -86,13 +87,13 @@ func newSubject(tb testing.TB, cfg model.Config, batch, length int, options exec
 }
 
 // run makes a step and returns the time that clipping and the optimizer took.
-func (s *subject) run(tb testing.TB) time.Duration {
+func (s *subject) run(tb testing.TB, lr float64) time.Duration {
 	if err := s.step.Run(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
 	began := time.Now()
 	s.clip.Clip(1)
-	s.optimizer.Step(1e-4)
+	s.optimizer.Step(lr)
 	train.ClampLogitScale(s.scale.Value)
 	return time.Since(began)
 }
@@ -128,13 +129,13 @@ func BenchmarkStep(b *testing.B) {
 					profile.Device = d
 					return &profile
 				})
-				s.run(b)
+				s.run(b, 1e-4)
 				profile.reset()
 				b.ReportAllocs()
 				b.ResetTimer()
 				outside := time.Hour
 				for range b.N {
-					outside = min(outside, s.run(b))
+					outside = min(outside, s.run(b, 1e-4))
 					for _, x := range profile.spent {
 						x.steps++
 					}

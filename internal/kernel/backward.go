@@ -2,12 +2,14 @@ package kernel
 
 // Product is dst = A·B for two matrices that are both computed anew for each
 // run, as in a backward pass, where neither side is a weight that could be
-// packed ahead. It is also how a weight that changes between runs is multiplied:
-// panels of B are packed as they are needed, into memory that stays in the
-// cache, and nothing is kept.
+// packed ahead. It is also how a weight that changes between runs is multiplied.
+//
+// The smaller operand is packed for all threads, in parts that stay in the cache. The
+// other one is cut into pieces of work, and each thread packs a piece where only it
+// needs it. No matrix is ever read twice from memory, and nothing is kept.
 //
 // A Product is made once and run many times; Run does not allocate once the
-// pool has seen its sizes.
+// pool has seen its sizes. The result does not depend on the number of threads.
 type Product struct {
 	M, N, K int
 
@@ -18,19 +20,42 @@ type Product struct {
 
 	ATrans, BTrans bool
 
+	// Precision F32, or BF16: where the processor multiplies pairs of bfloat16
+	// values, both operands are rounded to them while they are packed. Sums and Dst
+	// are float32 in any case. Elsewhere BF16 is F32.
+	Precision Precision
+
 	Dst []float32 // [M, N]
 	Epilogue
 
 	frame *frame
-	words []float32 // row blocks of A, as tiles read them
-	k0, k int       // the inner range of this pass
-	group int       // panels in a piece of work
-	add   bool      // to what the pass before this one stored
+	packing
+	shared []float32 // the operand packed for all: panels of B, or row blocks of A
+	rows   bool      // a piece of work is some row blocks of A, and B is shared
+	blocks int       // of rows
+	panels int
+	group  int // blocks or panels in a piece of work
+	add    bool
+}
+
+// packing says which part of the inner axis is packed, and how.
+type packing struct {
+	k0, k int
+	pairs bool // a word is a pair of bfloat16 values, else one float32
+}
+
+// steps is the number of words of one row or column.
+func (p packing) steps() int {
+	if p.pairs {
+		return (p.k + 1) / 2
+	}
+	return p.k
 }
 
 const (
-	panelBytes = 1 << 19 // what panels of one piece may take of the second-level cache
-	innerLimit = 4096    // a longer sum is computed in several passes
+	sharedWords  = 1 << 18 // what of a long shared operand is packed at a time
+	privateWords = 1 << 16 // what a thread packs at a time, in its second-level cache
+	shortestPart = 1024    // of the inner axis: results are stored once for each part
 )
 
 // Run computes Dst.
@@ -40,21 +65,41 @@ func (t *Product) Run(p *Pool) {
 	}
 	t.Epilogue.check(t.M, t.N)
 	t.frame = p.frame()
-	blocks := (t.M + inner.tileRows - 1) / inner.tileRows
-	panels := (t.N + panelWidth - 1) / panelWidth
-	step := t.K
+	t.pairs = t.Precision == BF16 && inner.bf16Pairs
+	t.blocks = (t.M + inner.tileRows - 1) / inner.tileRows
+	t.panels = (t.N + panelWidth - 1) / panelWidth
+	t.rows = t.M > t.N
+	parts := 1
 	if t.plain() {
-		step = min(step, innerLimit)
+		part := max(shortestPart, sharedWords/min(t.M, t.N))
+		parts = max(1, (t.K+part/2)/part)
 	}
-	for t.k0 = 0; t.k0 == 0 || t.k0 < t.K; t.k0 += step {
-		t.k, t.add = min(step, t.K-t.k0), t.k0 > 0
-		t.group = max(1, min(panelBytes/(4*panelWidth*max(t.k, 1)), panels/(4*p.Threads())))
-		t.words = t.frame.common(blocks * t.k * t.stride())
-		p.Run(blocks, (*productPack)(t))
-		p.Run((panels+t.group-1)/t.group, t)
+	pieces, packed, size := t.panels, t.blocks, 0
+	if t.rows {
+		pieces, packed = t.blocks, t.panels
+	}
+	for i := range parts {
+		// Parts start at even places, so that pairs do not straddle them.
+		t.k0 = i * t.K / parts &^ 1
+		end := t.K
+		if i+1 < parts {
+			end = (i + 1) * t.K / parts &^ 1
+		}
+		t.k, t.add = end-t.k0, i > 0
+		if t.rows {
+			size = t.steps() * panelWidth
+			t.group = privateWords / max(1, t.steps()*t.stride())
+		} else {
+			size = t.steps() * t.stride()
+			t.group = privateWords / max(1, t.steps()*panelWidth)
+		}
+		t.group = max(1, min(t.group, pieces/(12*p.Threads())))
+		t.shared = t.frame.common(packed * size)
+		p.Run(packed, (*productPack)(t))
+		p.Run((pieces+t.group-1)/t.group, t)
 	}
 	f := t.frame
-	t.frame, t.words = nil, nil
+	t.frame, t.shared = nil, nil
 	p.release(f)
 }
 
@@ -66,61 +111,83 @@ func (t *Product) plain() bool {
 
 func (t *Product) stride() int { return (min(t.M, inner.tileRows) + 7) &^ 7 }
 
-// Do computes a group of panels.
+// block returns the rows of block b; blocks are as equal as possible.
+func (t *Product) block(b int) (r0, rows int) {
+	r0 = b * t.M / t.blocks
+	return r0, (b+1)*t.M/t.blocks - r0
+}
+
+// packA packs row block b, packB panel i.
+func (t *Product) packA(words []float32, b int, lines []float32) {
+	r0, rows := t.block(b)
+	t.packBlock(words, t.stride(), operand{t.A, t.ARow, t.ATrans}, r0, rows, lines)
+}
+
+func (t *Product) packB(panel []float32, i int, lines []float32) {
+	n0 := i * panelWidth
+	t.packPanel(panel, operand{t.B, t.BRow, t.BTrans}, n0, min(panelWidth, t.N-n0), lines)
+}
+
+// Do computes some rows, or some columns.
 func (t *Product) Do(worker, i int) {
-	from, to := i*t.group*panelWidth, min((i+1)*t.group*panelWidth, t.N)
-	size := panelWidth * t.k
-	s := t.frame.scratch(worker, t.group*size+inner.tileRows*panelWidth)
-	panels, sums := s[:t.group*size], s[t.group*size:]
-	for n0 := from; n0 < to; n0 += panelWidth {
-		packPanel(panels[(n0-from)*t.k:][:size], t.B, t.BRow, t.BTrans, t.k0, t.k, n0, min(panelWidth, t.N-n0))
+	steps := t.steps()
+	block, panel, lines := steps*t.stride(), steps*panelWidth, steps*panelWidth
+	size := panel
+	if t.rows {
+		size = block
 	}
-	stride, e := t.stride(), t.Epilogue
-	if t.add {
-		e.Residual = t.Dst
+	s := t.frame.scratch(worker, t.group*size+lines+inner.tileRows*panelWidth)
+	own, s := s[:t.group*size], s[t.group*size:]
+	lines0, sums := s[:lines], s[lines:]
+	from := i * t.group
+	if t.rows {
+		to := min(from+t.group, t.blocks)
+		for b := from; b < to; b++ {
+			t.packA(own[(b-from)*block:][:block], b, lines0)
+		}
+		for j := range t.panels {
+			for b := from; b < to; b++ {
+				t.tile(b, j, own[(b-from)*block:], t.shared[j*panel:][:panel], sums)
+			}
+		}
+		return
 	}
-	for r0 := 0; r0 < t.M; r0 += inner.tileRows {
-		rows := min(inner.tileRows, t.M-r0)
-		words := t.words[r0/inner.tileRows*t.k*stride:]
-		for n0 := from; n0 < to; n0 += panelWidth {
-			inner.tile[F32](rows, t.k, words, stride, panels[(n0-from)*t.k:][:size], sums)
-			e.apply(t.Dst, t.N, r0, rows, n0, min(n0+panelWidth, t.N), sums, panelWidth)
+	to := min(from+t.group, t.panels)
+	for j := from; j < to; j++ {
+		t.packB(own[(j-from)*panel:][:panel], j, lines0)
+	}
+	for b := range t.blocks {
+		for j := from; j < to; j++ {
+			t.tile(b, j, t.shared[b*block:], own[(j-from)*panel:][:panel], sums)
 		}
 	}
 }
 
-// productPack transposes the row blocks of A.
+// tile computes one block of rows of one panel.
+func (t *Product) tile(b, j int, words, panel, sums []float32) {
+	r0, rows := t.block(b)
+	e := t.Epilogue
+	if t.add {
+		e.Residual = t.Dst
+	}
+	t.multiply(rows, words, t.stride(), panel, sums)
+	n0 := j * panelWidth
+	e.apply(t.Dst, t.N, r0, rows, n0, min(n0+panelWidth, t.N), sums, panelWidth)
+}
+
+// productPack packs the shared operand.
 type productPack Product
 
-func (t *productPack) Do(_, b int) {
+func (t *productPack) Do(worker, i int) {
 	p := (*Product)(t)
-	stride, r0 := p.stride(), b*inner.tileRows
-	packBlock(p.words[b*p.k*stride:][:p.k*stride], stride, p.A, p.ARow, p.ATrans, r0, min(inner.tileRows, p.M-r0), p.k0, p.k)
-}
-
-// packBlock lays rows r0, r0+1, … of a matrix out as tiles read them:
-// words[k·stride+i].
-func packBlock(words []float32, stride int, a []float32, row int, transposed bool, r0, rows, k0, k int) {
-	if !transposed {
-		inner.transpose(rows, k, words, stride, a[r0*row+k0:], row)
-		return
-	}
-	for i := range k {
-		copy(words[i*stride:][:rows], a[(k0+i)*row+r0:])
-	}
-}
-
-// packPanel lays columns n0, n0+1, … of a matrix out as a panel.
-func packPanel(panel, b []float32, row int, transposed bool, k0, k, n0, width int) {
-	if width < panelWidth {
-		clear(panel) // leftovers may be denormal, which is slow
-	}
-	if transposed {
-		inner.transpose(width, k, panel, panelWidth, b[n0*row+k0:], row)
-		return
-	}
-	for i := range k {
-		copy(panel[i*panelWidth:][:width], b[(k0+i)*row+n0:])
+	steps := p.steps()
+	lines := p.frame.scratch(worker, steps*panelWidth)
+	if p.rows {
+		size := steps * panelWidth
+		p.packB(p.shared[i*size:][:size], i, lines)
+	} else {
+		size := steps * p.stride()
+		p.packA(p.shared[i*size:][:size], i, lines)
 	}
 }
 
@@ -131,18 +198,79 @@ type operand struct {
 	transposed bool
 }
 
+// multiply stores the product of packed rows and a panel in sums.
+func (p packing) multiply(rows int, words []float32, stride int, panel, sums []float32) {
+	tile := inner.tile[F32]
+	if p.pairs {
+		tile = inner.tile[BF16]
+	}
+	tile(rows, p.steps(), words, stride, panel, sums)
+}
+
+// packBlock lays rows r0, r0+1, … of a matrix out as tiles read them:
+// words[k·stride+i]. lines is scratch for the words of the rows.
+func (p packing) packBlock(words []float32, stride int, a operand, r0, rows int, lines []float32) {
+	if a.transposed {
+		p.packColumns(words, stride, a.data[p.k0*a.row+r0:], a.row, rows)
+	} else {
+		p.packRows(words, stride, a.data[r0*a.row+p.k0:], a.row, rows, lines)
+	}
+}
+
+// packPanel lays columns n0, n0+1, … of a matrix out as a panel.
+func (p packing) packPanel(panel []float32, b operand, n0, width int, lines []float32) {
+	if width < panelWidth {
+		clear(panel) // leftovers may be denormal, which is slow
+	}
+	if b.transposed {
+		p.packRows(panel, panelWidth, b.data[n0*b.row+p.k0:], b.row, width, lines)
+	} else {
+		p.packColumns(panel, panelWidth, b.data[p.k0*b.row+n0:], b.row, width)
+	}
+}
+
+// packRows packs n vectors that are rows of src: words[k·stride+i].
+func (p packing) packRows(words []float32, stride int, src []float32, row, n int, lines []float32) {
+	if !p.pairs {
+		inner.transpose(n, p.k, words, stride, src, row)
+		return
+	}
+	steps := p.steps()
+	for i := range n {
+		wordsBF16(lines[i*steps:][:steps], src[i*row:][:p.k])
+	}
+	inner.transpose(n, steps, words, stride, lines, steps)
+}
+
+// packColumns packs n vectors that are columns of src.
+func (p packing) packColumns(words []float32, stride int, src []float32, row, n int) {
+	if !p.pairs {
+		inner.copyRows(p.k, n, words, stride, src, row)
+		return
+	}
+	inner.pairRows(p.k/2, n, words, stride, src, row)
+	if p.k%2 > 0 { // the last pair has one row
+		last := words[p.k/2*stride:][:n]
+		for i, v := range src[(p.k-1)*row:][:n] {
+			halves := halvesOf(last[i:][:1])
+			halves[0], halves[1] = roundBF16(v), 0
+		}
+	}
+}
+
 // multiply stores a·b in dst [m, n] of rows of dstRow floats, or adds it, on one
 // thread. It wants scratch of multiplyScratch(k) floats.
 func multiply(dst []float32, dstRow, m, n, k int, a, b operand, add bool, scratch []float32) {
 	stride := (inner.tileRows + 7) &^ 7
 	panel, words, sums := scratch[:k*panelWidth], scratch[k*panelWidth:][:k*stride], scratch[k*(panelWidth+stride):]
+	p := packing{k: k}
 	for n0 := 0; n0 < n; n0 += panelWidth {
 		width := min(panelWidth, n-n0)
-		packPanel(panel, b.data, b.row, b.transposed, 0, k, n0, width)
+		p.packPanel(panel, b, n0, width, nil)
 		for r0 := 0; r0 < m; r0 += inner.tileRows {
 			rows := min(inner.tileRows, m-r0)
-			packBlock(words, stride, a.data, a.row, a.transposed, r0, rows, 0, k)
-			inner.tile[F32](rows, k, words, stride, panel, sums)
+			p.packBlock(words, stride, a, r0, rows, nil)
+			p.multiply(rows, words, stride, panel, sums)
 			out := dst[r0*dstRow+n0:]
 			var residual []float32
 			if add {

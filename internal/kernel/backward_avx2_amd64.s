@@ -1711,73 +1711,73 @@ TEXT ·pairRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ    srcRow+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
+	VMOVUPS constAVX2_00000001<>+0(SB), Y0
+	VMOVUPS constAVX2_00007fff<>+0(SB), Y1
+	VMOVUPS constAVX2_00400000<>+0(SB), Y2
+	VMOVUPS constAVX2_ffff0000<>+0(SB), Y3
 	MOVQ    CX, R8
 	ANDQ    $0x07, R8
 	LEAQ    maskTable<>+0(SB), R9
 	NEGQ    R8
-	VMOVUPS 32(R9)(R8*4), Y0
-	MOVQ    CX, R9
-	ANDQ    $-8, R9
-	SHLQ    $0x02, R9
+	VMOVUPS 32(R9)(R8*4), Y4
+	MOVQ    CX, R10
+	ANDQ    $-8, R10
+	SHLQ    $0x02, R10
 	ANDQ    $0x07, CX
-	VMOVUPS constAVX2_00000001<>+0(SB), Y1
-	VMOVUPS constAVX2_00007fff<>+0(SB), Y2
-	VMOVUPS constAVX2_00400000<>+0(SB), Y3
-	VMOVUPS constAVX2_ffff0000<>+0(SB), Y4
 
 row:
-	LEAQ (SI)(DI*1), R10
-	XORQ R8, R8
+	LEAQ (SI)(DI*1), R8
+	XORQ R9, R9
 	JMP  check
 
 full:
-	VMOVUPS   (SI)(R8*1), Y5
-	VMOVUPS   (R10)(R8*1), Y6
+	VMOVUPS   (SI)(R9*1), Y5
+	VMOVUPS   (R8)(R9*1), Y6
 	VPSRLD    $0x10, Y5, Y7
-	VPAND     Y1, Y7, Y7
-	VPADDD    Y2, Y7, Y7
-	VPOR      Y3, Y5, Y8
+	VPAND     Y0, Y7, Y7
+	VPADDD    Y1, Y7, Y7
+	VPOR      Y2, Y5, Y8
 	VPADDD    Y5, Y7, Y7
 	VCMPPS    $0x03, Y5, Y5, Y5
 	VBLENDVPS Y5, Y8, Y7, Y5
 	VPSRLD    $0x10, Y6, Y7
-	VPAND     Y1, Y7, Y7
-	VPADDD    Y2, Y7, Y7
-	VPOR      Y3, Y6, Y8
+	VPAND     Y0, Y7, Y7
+	VPADDD    Y1, Y7, Y7
+	VPOR      Y2, Y6, Y8
 	VPADDD    Y6, Y7, Y7
 	VCMPPS    $0x03, Y6, Y6, Y6
 	VBLENDVPS Y6, Y8, Y7, Y6
 	VPSRLD    $0x10, Y5, Y5
-	VPAND     Y4, Y6, Y6
+	VPAND     Y3, Y6, Y6
 	VPOR      Y5, Y6, Y6
-	VMOVUPS   Y6, (DX)(R8*1)
-	ADDQ      $0x20, R8
+	VMOVUPS   Y6, (DX)(R9*1)
+	ADDQ      $0x20, R9
 
 check:
-	CMPQ       R8, R9
+	CMPQ       R9, R10
 	JLT        full
 	TESTQ      CX, CX
 	JZ         next
-	VMASKMOVPS (SI)(R8*1), Y0, Y5
-	VMASKMOVPS (R10)(R8*1), Y0, Y6
+	VMASKMOVPS (SI)(R9*1), Y4, Y5
+	VMASKMOVPS (R8)(R9*1), Y4, Y6
 	VPSRLD     $0x10, Y5, Y7
-	VPAND      Y1, Y7, Y7
-	VPADDD     Y2, Y7, Y7
-	VPOR       Y3, Y5, Y8
+	VPAND      Y0, Y7, Y7
+	VPADDD     Y1, Y7, Y7
+	VPOR       Y2, Y5, Y8
 	VPADDD     Y5, Y7, Y7
 	VCMPPS     $0x03, Y5, Y5, Y5
 	VBLENDVPS  Y5, Y8, Y7, Y5
 	VPSRLD     $0x10, Y6, Y7
-	VPAND      Y1, Y7, Y7
-	VPADDD     Y2, Y7, Y7
-	VPOR       Y3, Y6, Y8
+	VPAND      Y0, Y7, Y7
+	VPADDD     Y1, Y7, Y7
+	VPOR       Y2, Y6, Y8
 	VPADDD     Y6, Y7, Y7
 	VCMPPS     $0x03, Y6, Y6, Y6
 	VBLENDVPS  Y6, Y8, Y7, Y6
 	VPSRLD     $0x10, Y5, Y5
-	VPAND      Y4, Y6, Y6
+	VPAND      Y3, Y6, Y6
 	VPOR       Y5, Y6, Y6
-	VMASKMOVPS Y6, Y0, (DX)(R8*1)
+	VMASKMOVPS Y6, Y4, (DX)(R9*1)
 
 next:
 	ADDQ BX, DX
@@ -1826,3 +1826,49 @@ DATA constAVX2_ffff0000<>+20(SB)/4, $0xffff0000
 DATA constAVX2_ffff0000<>+24(SB)/4, $0xffff0000
 DATA constAVX2_ffff0000<>+28(SB)/4, $0xffff0000
 GLOBL constAVX2_ffff0000<>(SB), RODATA|NOPTR, $32
+
+// func copyRowsAVX2(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+// Requires: AVX
+TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    dstRow+24(FP), BX
+	MOVQ    src+32(FP), SI
+	MOVQ    srcRow+40(FP), DI
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, DI
+	MOVQ    CX, R8
+	ANDQ    $0x07, R8
+	LEAQ    maskTable<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y0
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	SHLQ    $0x02, R9
+	ANDQ    $0x07, CX
+
+row:
+	XORQ R8, R8
+	JMP  check
+
+full:
+	VMOVUPS (SI)(R8*1), Y1
+	VMOVUPS Y1, (DX)(R8*1)
+	ADDQ    $0x20, R8
+
+check:
+	CMPQ       R8, R9
+	JLT        full
+	TESTQ      CX, CX
+	JZ         next
+	VMASKMOVPS (SI)(R8*1), Y0, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ BX, DX
+	ADDQ DI, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET

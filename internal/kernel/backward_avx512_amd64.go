@@ -54,3 +54,8 @@ func sumSquaresAVX512(n int, x *float32) float64
 //
 //go:noescape
 func pairRowsAVX512(pairs int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+
+// copyRowsAVX512 stores src[k·srcRow+j] in dst[k·dstRow+j] for k < rows, j < n.
+//
+//go:noescape
+func copyRowsAVX512(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)

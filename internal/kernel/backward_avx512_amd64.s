@@ -1859,29 +1859,29 @@ TEXT ·pairRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ    srcRow+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
+	VMOVUPS constAVX512_00000001<>+0(SB), Z0
+	VMOVUPS constAVX512_00007fff<>+0(SB), Z1
+	VMOVUPS constAVX512_00400000<>+0(SB), Z2
+	VMOVUPS constAVX512_ffff0000<>+0(SB), Z3
 	MOVQ    CX, R8
 	ANDQ    $0x0f, R8
 	MOVQ    $0x00000001, R9
 	SHLXQ   R8, R9, R9
 	DECQ    R9
 	KMOVW   R9, K1
-	MOVQ    CX, R9
-	ANDQ    $-16, R9
-	SHLQ    $0x02, R9
+	MOVQ    CX, R10
+	ANDQ    $-16, R10
+	SHLQ    $0x02, R10
 	ANDQ    $0x0f, CX
-	VMOVUPS constAVX512_00000001<>+0(SB), Z0
-	VMOVUPS constAVX512_00007fff<>+0(SB), Z1
-	VMOVUPS constAVX512_00400000<>+0(SB), Z2
-	VMOVUPS constAVX512_ffff0000<>+0(SB), Z3
 
 row:
-	LEAQ (SI)(DI*1), R10
-	XORQ R8, R8
+	LEAQ (SI)(DI*1), R8
+	XORQ R9, R9
 	JMP  check
 
 full:
-	VMOVUPS   (SI)(R8*1), Z4
-	VMOVUPS   (R10)(R8*1), Z5
+	VMOVUPS   (SI)(R9*1), Z4
+	VMOVUPS   (R8)(R9*1), Z5
 	VPSRLD    $0x10, Z4, Z6
 	VPANDQ    Z0, Z6, Z6
 	VPADDD    Z1, Z6, Z6
@@ -1899,16 +1899,16 @@ full:
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
 	VPORQ     Z4, Z5, Z5
-	VMOVUPS   Z5, (DX)(R8*1)
-	ADDQ      $0x40, R8
+	VMOVUPS   Z5, (DX)(R9*1)
+	ADDQ      $0x40, R9
 
 check:
-	CMPQ      R8, R9
+	CMPQ      R9, R10
 	JLT       full
 	TESTQ     CX, CX
 	JZ        next
-	VMOVUPS.Z (SI)(R8*1), K1, Z4
-	VMOVUPS.Z (R10)(R8*1), K1, Z5
+	VMOVUPS.Z (SI)(R9*1), K1, Z4
+	VMOVUPS.Z (R8)(R9*1), K1, Z5
 	VPSRLD    $0x10, Z4, Z6
 	VPANDQ    Z0, Z6, Z6
 	VPADDD    Z1, Z6, Z6
@@ -1926,7 +1926,7 @@ check:
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
 	VPORQ     Z4, Z5, Z5
-	VMOVUPS   Z5, K1, (DX)(R8*1)
+	VMOVUPS   Z5, K1, (DX)(R9*1)
 
 next:
 	ADDQ BX, DX
@@ -2007,3 +2007,50 @@ DATA constAVX512_ffff0000<>+52(SB)/4, $0xffff0000
 DATA constAVX512_ffff0000<>+56(SB)/4, $0xffff0000
 DATA constAVX512_ffff0000<>+60(SB)/4, $0xffff0000
 GLOBL constAVX512_ffff0000<>(SB), RODATA|NOPTR, $64
+
+// func copyRowsAVX512(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  dstRow+24(FP), BX
+	MOVQ  src+32(FP), SI
+	MOVQ  srcRow+40(FP), DI
+	SHLQ  $0x02, BX
+	SHLQ  $0x02, DI
+	MOVQ  CX, R8
+	ANDQ  $0x0f, R8
+	MOVQ  $0x00000001, R9
+	SHLXQ R8, R9, R9
+	DECQ  R9
+	KMOVW R9, K1
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	SHLQ  $0x02, R9
+	ANDQ  $0x0f, CX
+
+row:
+	XORQ R8, R8
+	JMP  check
+
+full:
+	VMOVUPS (SI)(R8*1), Z0
+	VMOVUPS Z0, (DX)(R8*1)
+	ADDQ    $0x40, R8
+
+check:
+	CMPQ      R8, R9
+	JLT       full
+	TESTQ     CX, CX
+	JZ        next
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VMOVUPS   Z0, K1, (DX)(R8*1)
+
+next:
+	ADDQ BX, DX
+	ADDQ DI, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET

@@ -31,6 +31,9 @@ type backwardOps struct {
 	// pairRows stores in the word dst[k·dstRow+j], k < pairs, j < n, the bfloat16
 	// values of src[2k·srcRow+j], in its low half, and src[(2k+1)·srcRow+j].
 	pairRows func(pairs, n int, dst []float32, dstRow int, src []float32, srcRow int)
+
+	// copyRows stores src[k·srcRow+j] in dst[k·dstRow+j], k < rows, j < n.
+	copyRows func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
 }
 
 var backwardGeneric = backwardOps{
@@ -43,6 +46,7 @@ var backwardGeneric = backwardOps{
 	adamw:          adamwGeneric,
 	sumSquares:     sumSquaresGeneric,
 	pairRows:       pairRowsGeneric,
+	copyRows:       copyRowsGeneric,
 }
 
 func activationGradGeneric(dz, dy, z, scale []float32, act Activation) {
@@ -157,5 +161,11 @@ func pairRowsGeneric(pairs, n int, dst []float32, dstRow int, src []float32, src
 		for j := range n {
 			dst[k*dstRow+j] = math.Float32frombits(uint32(roundBF16(low[j])) | uint32(roundBF16(high[j]))<<16)
 		}
+	}
+}
+
+func copyRowsGeneric(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+	for k := range rows {
+		copy(dst[k*dstRow:][:n], src[k*srcRow:])
 	}
 }

@@ -13,6 +13,7 @@ var (
 		adamw:          adamwBy(adamwAVX2),
 		sumSquares:     sumSquaresBy(sumSquaresAVX2),
 		pairRows:       pairRowsBy(pairRowsAVX2),
+		copyRows:       copyRowsBy(copyRowsAVX2),
 	}
 	backwardAVX512 = backwardOps{
 		activationGrad: activationGradBy(activationGradAVX512),
@@ -24,6 +25,7 @@ var (
 		adamw:          adamwBy(adamwAVX512),
 		sumSquares:     sumSquaresBy(sumSquaresAVX512),
 		pairRows:       pairRowsBy(pairRowsAVX512),
+		copyRows:       copyRowsBy(copyRowsAVX512),
 	}
 )
 
@@ -121,6 +123,15 @@ func pairRowsBy(f func(pairs, n int, dst *float32, dstRow int, src *float32, src
 		if pairs > 0 && n > 0 {
 			_, _ = dst[(pairs-1)*dstRow+n-1], src[(2*pairs-1)*srcRow+n-1]
 			f(pairs, n, &dst[0], dstRow, &src[0], srcRow)
+		}
+	}
+}
+
+func copyRowsBy(f func(rows, n int, dst *float32, dstRow int, src *float32, srcRow int)) func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+	return func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+		if rows > 0 && n > 0 {
+			_, _ = dst[(rows-1)*dstRow+n-1], src[(rows-1)*srcRow+n-1]
+			f(rows, n, &dst[0], dstRow, &src[0], srcRow)
 		}
 	}
 }

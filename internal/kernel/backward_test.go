@@ -210,3 +210,133 @@ func TestPairRows(t *testing.T) {
 		}
 	})
 }
+
+// TestProduct compares products of every layout with sums in float64.
+func TestProduct(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	eachISA(t, func(t *testing.T) {
+		for i, size := range [][3]int{{1, 1, 1}, {3, 5, 7}, {13, 31, 2}, {14, 32, 64}, {15, 33, 65}, {40, 70, 1}, {70, 40, 129}, {200, 20, 31}, {20, 200, 30}, {17, 9, 2600}, {9, 40, 5003}} {
+			m, n, k := size[0], size[1], size[2]
+			for layout := range 4 {
+				for _, precision := range []Precision{F32, BF16} {
+					for plain := range 2 {
+						r := newRand(uint64(i*8 + layout))
+						dst := newGuarded(m*n, 1)
+						p := &Product{M: m, N: n, K: k, A: normal(r, m*k+3)[3:], ARow: k, B: normal(r, k*n+1)[1:], BRow: n,
+							ATrans: layout&1 > 0, BTrans: layout&2 > 0, Precision: precision, Dst: dst.slice()}
+						if p.ATrans {
+							p.ARow = m
+						}
+						if p.BTrans {
+							p.BRow = k
+						}
+						if plain == 0 {
+							p.Epilogue = Epilogue{Bias: normal(r, n), Act: GELU, Scale: normal(r, n), Residual: normal(r, m*n)}
+						}
+						p.Run(pool)
+						dst.check(t, "dst")
+						once := slices.Clone(dst.slice())
+						p.Run(nil)
+						if !slices.Equal(once, dst.slice()) {
+							t.Fatalf("%v, layout %d, %v: one thread gives other bits than two", size, layout, precision)
+						}
+						checkProduct(t, p, precision == BF16 && inner.bf16Pairs)
+					}
+				}
+			}
+		}
+	})
+}
+
+func checkProduct(t *testing.T, p *Product, rounded bool) {
+	a, b := p.A, p.B
+	if rounded {
+		a, b = roundedBF16(a), roundedBF16(b)
+	}
+	for i := range p.M {
+		for j := range p.N {
+			sum, size := 0.0, 0.0
+			for l := range p.K {
+				x, y := i*p.ARow+l, l*p.BRow+j
+				if p.ATrans {
+					x = l*p.ARow + i
+				}
+				if p.BTrans {
+					y = j*p.BRow + l
+				}
+				v := float64(a[x]) * float64(b[y])
+				sum, size = sum+v, size+math.Abs(v)
+			}
+			// Errors of a chain of additions wander; one that always errs the same way is 8 times as bad.
+			limit := unit * (size*(2+math.Sqrt(float64(p.K))) + 1e-6)
+			if p.Bias != nil {
+				sum += float64(p.Bias[j])
+				limit = (limit+unit*math.Abs(sum))*1.2 + 2e-7*math.Abs(sum)
+				sum = gelu64(sum) * float64(p.Scale[j])
+				limit = limit*math.Abs(float64(p.Scale[j])) + 4*unit*math.Abs(sum)
+				sum += float64(p.Residual[i*p.N+j])
+				limit += unit * math.Abs(sum)
+			}
+			near(t, fmt.Sprint("product ", p.M, p.N, p.K, p.ATrans, p.BTrans, p.Precision), i*p.N+j, p.Dst[i*p.N+j], sum, limit)
+		}
+	}
+}
+
+func TestCopyRows(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, n := range oddSizes {
+			src, got := normal(newRand(1), 5*(n+3)), newGuarded(5*n, 1)
+			inner.copyRows(5, n, got.slice(), n, src, n+3)
+			got.check(t, "copy")
+			for k := range 5 {
+				if !slices.Equal(got.slice()[k*n:][:n], src[k*(n+3):][:n]) {
+					t.Fatalf("%d columns: row %d differs", n, k)
+				}
+			}
+		}
+	})
+}
+
+func TestProductDoesNotAllocate(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	x := normal(newRand(1), 200*200)
+	for _, precision := range []Precision{F32, BF16} {
+		p := &Product{M: 200, N: 100, K: 190, A: x, ARow: 190, B: x, BRow: 100, Precision: precision, Dst: make([]float32, 200*100)}
+		p.Run(pool)
+		if n := testing.AllocsPerRun(20, func() { p.Run(pool) }); n != 0 {
+			t.Errorf("%v: %v allocations, want 0", precision, n)
+		}
+	}
+}
+
+// BenchmarkProduct times the products of a layer of a small tower: forward, the
+// gradient of the activations and that of the weight.
+func BenchmarkProduct(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		m, n, k int
+		at, bt  bool
+	}{
+		{"forward", 8320, 576, 192, false, true}, {"dx", 8320, 192, 576, false, false}, {"dw", 576, 192, 8320, true, false},
+		{"up", 8320, 768, 192, false, true}, {"down", 8320, 192, 768, false, true}, {"ddown", 192, 768, 8320, true, false},
+		{"short", 2176, 768, 192, false, true}, {"wide", 800, 3072, 768, false, true}, {"widedw", 3072, 768, 800, true, false}, {"square", 192, 192, 192, false, false},
+	} {
+		for _, precision := range []Precision{F32, BF16} {
+			b.Run(c.name+"/"+precision.String(), func(b *testing.B) {
+				pool := benchPool(b)
+				p := &Product{M: c.m, N: c.n, K: c.k, A: normal(newRand(1), c.m*c.k), ARow: c.k, B: normal(newRand(2), c.k*c.n), BRow: c.n,
+					ATrans: c.at, BTrans: c.bt, Precision: precision, Dst: make([]float32, c.m*c.n)}
+				if c.at {
+					p.ARow = c.m
+				}
+				if c.bt {
+					p.BRow = c.k
+				}
+				best := bestOf(b, func() { p.Run(pool) })
+				b.ReportMetric(2*float64(c.m)*float64(c.n)*float64(c.k)/best/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

@@ -56,7 +56,10 @@ type CPUOptions struct {
 
 	// Training says that weights change from run to run. The device then keeps
 	// no prepared form of a weight: products lay weights out as they go, in memory
-	// that stays in the processor's cache. Precision, Prepared and Packed are not used.
+	// in the processor's cache. Precision may be FP32 or BF16: with BF16 the operands of
+	// linear maps and of their gradients are rounded to bfloat16 where the processor
+	// multiplies such pairs; weights, activations, gradients and all sums are float32.
+	// Prepared and Packed are not used.
 	Training bool
 }
 
@@ -95,6 +98,9 @@ func NewCPU(threads int, precision Precision) (*CPU, error) {
 func NewCPUWith(opts CPUOptions) (*CPU, error) {
 	if opts.Threads < 0 {
 		return nil, fmt.Errorf("threads: want 0 or more, got %d", opts.Threads)
+	}
+	if opts.Training && opts.Precision > BF16 {
+		return nil, fmt.Errorf("precision of training: want fp32 or bf16, got %v", opts.Precision)
 	}
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (d *CPU) product(o *op.Linear, out Operand, in []Operand) Kernel {
 	rows, _ := rowsAndWidth(in[0])
 	p := &kernel.Product{
 		M: rows, N: nout, K: nin, A: data[0], ARow: nin, B: data[1], BRow: nout,
-		Dst: floats(out), Epilogue: o.Epilogue(data),
+		Precision: d.opts.Precision, Dst: floats(out), Epilogue: o.Epilogue(data),
 	}
 	if o.Order == kernel.OutIn {
 		p.BRow, p.BTrans = nin, true
@@ -77,7 +77,7 @@ func (d *CPU) gradient(o G.Op, out Operand, in []Operand) (Kernel, error) {
 		x := floats(in[0])
 		return func() error { kernel.Activate(d.pool, y, x, o.Act); return nil }, nil
 	case *op.LinearWeightGrad:
-		return d.each(weightGrad(o, y, in).Run), nil
+		return d.each(d.weightGrad(o, y, in).Run), nil
 	case *op.ActivationGrad:
 		t := &kernel.ActivationGrad{Rows: rows, Width: width, Act: o.Act, DZ: y}
 		data := make([][]float32, len(in))
@@ -174,14 +174,17 @@ func (d *CPU) simpleGradient(o G.Op, out Operand, in []Operand) (Kernel, error) 
 }
 
 // weightGrad is the product of a linear weight's gradient.
-func weightGrad(o *op.LinearWeightGrad, y []float32, in []Operand) *kernel.Product {
+func (d *CPU) weightGrad(o *op.LinearWeightGrad, y []float32, in []Operand) *kernel.Product {
 	left, right := in[0], in[1] // y = leftᵀ·right
 	if o.Order == kernel.InOut {
 		left, right = right, left
 	}
 	rows, m := rowsAndWidth(left)
 	_, n := rowsAndWidth(right)
-	return &kernel.Product{M: m, N: n, K: rows, A: floats(left), ARow: m, ATrans: true, B: floats(right), BRow: n, Dst: y}
+	return &kernel.Product{
+		M: m, N: n, K: rows, A: floats(left), ARow: m, ATrans: true, B: floats(right), BRow: n,
+		Precision: d.opts.Precision, Dst: y,
+	}
 }
 
 func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {

@@ -20,6 +20,7 @@ func backwardKernels(v isa) {
 	adamwKernel(v)
 	sumSquaresKernel(v)
 	pairRowsKernel(v)
+	copyRowsKernel(v)
 }
 
 // elements runs body for all n elements, whole vectors and then the masked
@@ -497,12 +498,6 @@ func pairRowsKernel(v isa) {
 	src, srcRow := Load(Param("src"), GP64()), Load(Param("srcRow"), GP64())
 	SHLQ(Imm(2), dstRow)
 	SHLQ(Imm(2), srcRow)
-	last := v.newTail(n)
-	at, end := GP64(), GP64()
-	MOVQ(n, end)
-	ANDQ(I32(int32(-v.lanes())), end)
-	SHLQ(Imm(2), end)
-	ANDQ(Imm(uint64(v.lanes()-1)), n)
 	other := GP64()
 	one, bias, quietBit := v.load1(v.constantBits(1)), v.load1(v.constantBits(0x7fff)), v.load1(v.constantBits(0x00400000))
 	upper := v.load1(v.constantBits(0xffff0000))
@@ -523,7 +518,7 @@ func pairRowsKernel(v isa) {
 			VBLENDVPS(x, quiet, odd, x)
 		}
 	}
-	body := func(t *tail) {
+	v.rows(pairs, n, func() { LEAQ(Mem{Base: src, Index: srcRow, Scale: 1}, other) }, func(at reg.Register, t *tail) {
 		low, high := v.reg(), v.reg()
 		v.load(Mem{Base: src, Index: at, Scale: 1}, low, t)
 		v.load(Mem{Base: other, Index: at, Scale: 1}, high, t)
@@ -533,24 +528,58 @@ func pairRowsKernel(v isa) {
 		v.and(upper, high, high)
 		v.or(low, high, high)
 		v.store(high, Mem{Base: dst, Index: at, Scale: 1}, t)
-	}
+	}, func() {
+		ADDQ(dstRow, dst)
+		LEAQ(Mem{Base: src, Index: srcRow, Scale: 2}, src)
+	})
+}
+
+// copyRowsKernel emits the packing of a block of columns.
+func copyRowsKernel(v isa) {
+	name := "copyRows" + v.name
+	TEXT(name, 4, "func(rows, n int, dst *float32, dstRow int, src *float32, srcRow int)")
+	Doc(name + " stores src[k·srcRow+j] in dst[k·dstRow+j] for k < rows, j < n.")
+	Pragma("noescape")
+	rows, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
+	dst, dstRow := Load(Param("dst"), GP64()), Load(Param("dstRow"), GP64())
+	src, srcRow := Load(Param("src"), GP64()), Load(Param("srcRow"), GP64())
+	SHLQ(Imm(2), dstRow)
+	SHLQ(Imm(2), srcRow)
+	v.rows(rows, n, func() {}, func(at reg.Register, t *tail) {
+		x := v.reg()
+		v.load(Mem{Base: src, Index: at, Scale: 1}, x, t)
+		v.store(x, Mem{Base: dst, Index: at, Scale: 1}, t)
+	}, func() {
+		ADDQ(dstRow, dst)
+		ADDQ(srcRow, src)
+	})
+}
+
+// rows emits a function's loop over count > 0 rows of n elements: before and after
+// surround each row, whose vectors body takes; at is the byte offset in the row.
+func (v isa) rows(count, n reg.Register, before func(), body func(at reg.Register, t *tail), after func()) {
+	last := v.newTail(n)
+	at, end := GP64(), GP64()
+	MOVQ(n, end)
+	ANDQ(I32(int32(-v.lanes())), end)
+	SHLQ(Imm(2), end)
+	ANDQ(Imm(uint64(v.lanes()-1)), n)
 	Label("row")
-	LEAQ(Mem{Base: src, Index: srcRow, Scale: 1}, other)
+	before()
 	XORQ(at, at)
 	JMP(LabelRef("check"))
 	Label("full")
-	body(nil)
+	body(at, nil)
 	ADDQ(Imm(uint64(v.bytes)), at)
 	Label("check")
 	CMPQ(at, end)
 	JLT(LabelRef("full"))
 	TESTQ(n, n)
 	JZ(LabelRef("next"))
-	body(last)
+	body(at, last)
 	Label("next")
-	ADDQ(dstRow, dst)
-	LEAQ(Mem{Base: src, Index: srcRow, Scale: 2}, src)
-	DECQ(pairs)
+	after()
+	DECQ(count)
 	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
