@@ -42,7 +42,7 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 	}
 	base, err := f.base(ctx, a)
 	if err != nil {
-		return usageError{err}
+		return flagError(err)
 	}
 	show := &trainShow{app: a, ctx: ctx, epochs: f.Epochs}
 	f.Options.Log, f.Options.Skipped, f.Options.Saved, f.Options.Validated = show.log, show.skipped, show.saved, show.validated

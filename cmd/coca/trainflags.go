@@ -117,6 +117,9 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 		return usage("--precision: want fp32, got %q", f.precision)
 	}
 	if c.Flags().Changed("muon-lr") {
+		if o.Optimizer != train.OptMuon {
+			return usage("--muon-lr: want --opt muon with it, got --opt %s", o.Optimizer)
+		}
 		if !(o.LR > 0) {
 			return usage("--lr: want more than 0 with --muon-lr, got %v", o.LR)
 		}
