@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/train/data"
 )
 
@@ -38,6 +39,10 @@ type Options struct {
 	// its patterns (path.Match).
 	LockImage, LockText bool
 	TrainOnly           []string
+
+	// Precision of the products: FP32, or BF16, in which operands are rounded to bfloat16 and
+	// weights, gradients and sums stay float32.
+	Precision exec.Precision
 
 	Threads int // of the kernels; 0: one per processor
 
@@ -117,6 +122,7 @@ func (o Options) Validate() error {
 		{"workers", "0 to 4096", o.Data.Workers >= 0 && o.Data.Workers <= 4096, o.Data.Workers},
 		{"train-num-samples", "a number from 0", o.Data.Samples >= 0, o.Data.Samples},
 		{"val-num-samples", "a number from 0", o.Val.Samples >= 0, o.Val.Samples},
+		{"precision", "fp32 or bf16", o.Precision == exec.FP32 || o.Precision == exec.BF16, o.Precision},
 		{"threads", "0 or more", o.Threads >= 0, o.Threads},
 	} {
 		if !f.ok {

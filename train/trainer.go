@@ -62,7 +62,7 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 		}
 	}
 	t.schedule = o.schedule(t.perEpoch)
-	if t.dev, err = exec.NewCPUWith(exec.CPUOptions{Threads: o.Threads, Training: true}); err != nil {
+	if t.dev, err = exec.NewCPUWith(exec.CPUOptions{Threads: o.Threads, Training: true, Precision: o.Precision}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/train"
 	"github.com/seed-e0874532/coca/train/data"
 	"github.com/spf13/cobra"
@@ -77,7 +78,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.BoolVar(&o.LockImage, "lock-image", false, "do not train the vision tower")
 	flags.BoolVar(&o.LockText, "lock-text", false, "do not train the text encoder")
 	flags.StringArrayVar(&o.TrainOnly, "train-only", nil, "train only tensors whose name matches a pattern, such as text_decoder.* (repeat for more)")
-	flags.StringVar(&f.precision, "precision", "fp32", "fp32")
+	flags.StringVar(&f.precision, "precision", "fp32", "of the products: fp32, or bf16, alias amp_bf16, with weights, gradients and sums in fp32")
 	flags.Uint64Var(&o.Seed, "seed", 0, "of start values, orders and crops")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of the kernels (0: one per processor)")
 
@@ -111,10 +112,12 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 	o.Scheduler = train.ScheduleKind(f.scheduler)
 	switch f.precision {
 	case "fp32":
+	case "bf16", "amp_bf16":
+		o.Precision = exec.BF16
 	case "amp", "fp16":
-		return usage("--precision: want fp32, got %s: sums in half precision overflow on a CPU without gaining speed, and there is no gradient scaler here", f.precision)
+		return usage("--precision: want fp32, bf16 or amp_bf16, got %s: gradients of half precision need scaling lest they vanish, and processors gain nothing by it", f.precision)
 	default:
-		return usage("--precision: want fp32, got %q", f.precision)
+		return usage("--precision: want fp32, bf16 or amp_bf16, got %q", f.precision)
 	}
 	if c.Flags().Changed("muon-lr") {
 		if o.Optimizer != train.OptMuon {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/train"
 )
 
@@ -79,7 +80,8 @@ var flagCases = []struct {
 	{"--lock-image", func(f *trainFlags) any { return f.LockImage }, true},
 	{"--lock-text", func(f *trainFlags) any { return f.LockText }, true},
 	{"--train-only a,b --train-only c", func(f *trainFlags) any { return f.TrainOnly }, []string{"a,b", "c"}},
-	{"--precision fp32", func(f *trainFlags) any { return f.precision }, "fp32"},
+	{"--precision bf16", func(f *trainFlags) any { return f.Precision }, exec.BF16},
+	{"--precision amp_bf16", func(f *trainFlags) any { return f.Precision }, exec.BF16},
 	{"--seed 4", func(f *trainFlags) any { return f.Seed }, uint64(4)},
 	{"--threads 1", func(f *trainFlags) any { return f.Threads }, 1},
 	{"--log-every-n-steps 9", func(f *trainFlags) any { return f.LogEvery }, 9},
@@ -112,7 +114,7 @@ func TestTrainFlags(t *testing.T) {
 		if got := c.got(f); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.args, got, c.want)
 		}
-		if none, err := parseTrain(t, "--model", "m"); err != nil || args[0] != "--precision" && args[0] != "--model" && reflect.DeepEqual(c.got(none), c.want) {
+		if none, err := parseTrain(t, "--model", "m"); err != nil || args[0] != "--model" && reflect.DeepEqual(c.got(none), c.want) {
 			t.Errorf("%s: the default is the same (%v)", c.args, err)
 		}
 	}
