@@ -23,6 +23,11 @@ func (t *Trainer) Run(ctx context.Context) error {
 	}
 	t.saved, t.savedAt = time.Now(), t.position.Step
 	t.meter = meter{began: time.Now(), since: time.Now()}
+	defer func() {
+		if t.ahead != nil {
+			t.ahead.Close()
+		}
+	}()
 	for t.position.Epoch < t.options.Epochs {
 		err := t.epoch(ctx)
 		if ctx.Err() != nil {
@@ -41,12 +46,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 // epoch trains what is left of an epoch and writes its checkpoints.
 func (t *Trainer) epoch(ctx context.Context) error {
 	o := &t.options
-	crop, pre := o.Data.Crop, t.base.Preprocess
-	pre.Interpolation = preprocess.Bicubic // always, as in OpenCLIP: --image-interpolation is for inference
-	loader, err := data.Load(ctx, t.source, t.position.Epoch, data.Options{
-		Batch: o.Batch, Transform: data.Transform{Model: pre, Crop: &crop},
-		Workers: o.Data.Workers, Seed: o.Seed, From: t.position.Records, Skipped: o.Skipped,
-	})
+	loader, err := t.load(ctx, t.position.Epoch, t.position.Records)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,11 @@ func (t *Trainer) epoch(ctx context.Context) error {
 			return err
 		}
 		t.meter.wait += time.Since(waited)
+		if t.position.Batches == t.perEpoch-1 && t.position.Epoch+1 < o.Epochs {
+			if t.ahead, err = t.load(ctx, t.position.Epoch+1, 0); err != nil {
+				return err
+			}
+		}
 		if err := t.train(ctx, batch); err != nil {
 			return err
 		}
@@ -80,6 +85,21 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		return err
 	}
 	return t.finishEpoch()
+}
+
+// load starts to read an epoch, unless it was begun before.
+func (t *Trainer) load(ctx context.Context, epoch, from int) (*data.Loader, error) {
+	if l := t.ahead; l != nil {
+		t.ahead = nil
+		return l, nil
+	}
+	o := &t.options
+	crop, pre := o.Data.Crop, t.base.Preprocess
+	pre.Interpolation = preprocess.Bicubic // always, as in OpenCLIP: --image-interpolation is for inference
+	return data.Load(ctx, t.source, epoch, data.Options{
+		Batch: o.Batch, Transform: data.Transform{Model: pre, Crop: &crop},
+		Workers: o.Data.Workers, Seed: o.Seed, From: from, Skipped: o.Skipped,
+	})
 }
 
 // due tells whether it is time for a checkpoint within an epoch.

@@ -31,7 +31,8 @@ type Trainer struct {
 	source    data.Source
 	valSource data.Source // nil without validation
 	validator validator
-	perEpoch  int // batches
+	perEpoch  int          // batches
+	ahead     *data.Loader // of the next epoch, begun at the end of this one
 	position  Position
 	folder    checkpoints
 	log       *os.File
