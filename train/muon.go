@@ -15,6 +15,9 @@ type MuonConfig struct {
 	WeightDecay float64
 	Iterations  int     // of Newton and Schulz
 	Ratio       float64 // of the rate of hidden matrices to that of all others
+
+	// Precision is that of the products: kernel.F32, or kernel.BF16 as in torch.optim.Muon.
+	Precision kernel.Precision
 }
 
 // DefaultMuon are the usual constants, without decay; the matrices learn
@@ -53,7 +56,7 @@ func Hidden(p *Parameter) bool {
 
 // Muon trains hidden matrices by momentum that is made orthogonal (K. Jordan,
 // "Muon: An optimizer for hidden layers in neural networks", 2024), in the form of
-// torch.optim.Muon but in float32 throughout, and all other tensors by [AdamW]. For a
+// torch.optim.Muon, in float32 unless Precision says otherwise, and all other tensors by [AdamW]. For a
 // matrix p [rows, columns] with gradient g, a step is
 //
 //	m ← m + (1 − μ)·(g − m)
@@ -69,14 +72,29 @@ type Muon struct {
 	rest   *AdamW
 	hidden []*hidden
 
-	a, b, x, y []float32 // scratch: two Gram matrices and two matrices
-	product    kernel.Product
+	matrices []matrix // the most work first
+	scratch  []muonScratch
+	lr       float64 // of this step
 }
 
 type hidden struct {
 	*Parameter
 	momentum []float32
 	parts    int // matrices one upon another
+}
+
+// matrix is one of the parts of a hidden tensor: a piece of work for one thread.
+type matrix struct {
+	of            *hidden
+	from          int // first element
+	rows, columns int
+}
+
+// muonScratch is what one thread needs.
+type muonScratch struct {
+	a, b, x, y []float32 // two Gram matrices and two matrices
+	factors    []float32 // for products that are scaled
+	product    kernel.Product
 }
 
 const (
@@ -96,7 +114,7 @@ func NewMuon(p *Parameters, c MuonConfig, rest AdamWConfig, pool *kernel.Pool) (
 	if err != nil {
 		return nil, err
 	}
-	gram, matrix := 0, 0
+	gram, whole, width := 0, 0, 0
 	for _, t := range p.All {
 		if !Hidden(t) {
 			continue
@@ -106,10 +124,21 @@ func NewMuon(p *Parameters, c MuonConfig, rest AdamWConfig, pool *kernel.Pool) (
 			h.parts = 3
 		}
 		m.hidden = append(m.hidden, h)
-		side := min(t.Shape[0]/h.parts, t.Shape[1])
-		gram, matrix = max(gram, side*side), max(matrix, len(t.Value)/h.parts)
+		rows, columns := t.Shape[0]/h.parts, t.Shape[1]
+		side := min(rows, columns)
+		gram, whole, width = max(gram, side*side), max(whole, rows*columns), max(width, columns)
+		for i := range h.parts {
+			m.matrices = append(m.matrices, matrix{h, i * rows * columns, rows, columns})
+		}
 	}
-	m.a, m.b, m.x, m.y = make([]float32, gram), make([]float32, gram), make([]float32, matrix), make([]float32, matrix)
+	slices.SortStableFunc(m.matrices, func(a, b matrix) int { return b.rows*b.columns - a.rows*a.columns })
+	m.scratch = make([]muonScratch, min(pool.Threads(), max(1, len(m.matrices))))
+	for i := range m.scratch {
+		m.scratch[i] = muonScratch{
+			a: make([]float32, gram), b: make([]float32, gram), x: make([]float32, whole), y: make([]float32, whole),
+			factors: make([]float32, width),
+		}
+	}
 	return m, nil
 }
 
@@ -117,79 +146,81 @@ func NewMuon(p *Parameters, c MuonConfig, rest AdamWConfig, pool *kernel.Pool) (
 // rate lr, hidden matrices with lr·Ratio.
 func (m *Muon) Step(lr float64) {
 	m.rest.Step(lr)
-	lr *= m.config.Ratio
-	for _, h := range m.hidden {
-		if h.Gradient == nil {
-			continue
-		}
-		rows, columns := h.Shape[0]/h.parts, h.Shape[1]
-		n := rows * columns
-		for i := range h.parts {
-			m.matrix(h.Value[i*n:][:n], h.Gradient[i*n:][:n], h.momentum[i*n:][:n], rows, columns, lr)
-		}
-	}
+	m.lr = lr * m.config.Ratio
+	m.pool.Run(len(m.matrices), (*muonTask)(m))
 }
 
-func (m *Muon) matrix(p, g, momentum []float32, rows, columns int, lr float64) {
+// muonTask changes one matrix at a time. Matrices are small: they are shared
+// out whole, so that threads need not wait for each other and each matrix stays in one cache.
+type muonTask Muon
+
+func (t *muonTask) Do(worker, i int) {
+	m, x := (*Muon)(t), t.matrices[i]
+	if x.of.Gradient == nil {
+		return
+	}
+	n := x.rows * x.columns
+	p, g, momentum := x.of.Value[x.from:][:n], x.of.Gradient[x.from:][:n], x.of.momentum[x.from:][:n]
+	s := &m.scratch[worker]
+	s.product.Precision = m.config.Precision
 	mu := float32(m.config.Momentum)
 	pull := float32(1 - m.config.Momentum)
-	u := m.x[:len(p)]
+	u := s.x[:n]
 	for i := range g {
 		momentum[i] += float32(pull * float32(g[i]-momentum[i]))
 		u[i] = g[i] + float32(mu*float32(momentum[i]-g[i]))
 	}
-	u = m.orthogonal(rows, columns)
-	shrink := float32(1 - lr*m.config.WeightDecay)
-	size := float32(lr * math.Sqrt(max(1, float64(rows)/float64(columns))))
+	u, factor := s.orthogonal(x.rows, x.columns, m.config.Iterations)
+	shrink := float32(1 - m.lr*m.config.WeightDecay)
+	size := float32(factor * m.lr * math.Sqrt(max(1, float64(x.rows)/float64(x.columns))))
 	for i := range p {
 		p[i] = float32(p[i]*shrink) - float32(size*u[i])
 	}
 }
 
-// orthogonal replaces the matrix in m.x by one whose singular values lie near 1.
-// The result lies in m.x or m.y, which the next call overwrites.
-func (m *Muon) orthogonal(rows, columns int) []float32 {
+// orthogonal replaces the matrix in s.x by one whose singular values lie near 1,
+// once it is multiplied by factor. The result lies in s.x or s.y.
+//
+// A matrix is kept as X/f with a factor f of its own, so that an iteration is
+// three products whose epilogues do the rest. With A = f²·X·Xᵀ it is
+//
+//	X ← X + (b/a)·(A + (c/b)·A²)·X,  f ← a·f
+func (s *muonScratch) orthogonal(rows, columns, iterations int) (matrix []float32, factor float64) {
 	n := rows * columns
-	x, y := m.x[:n], m.y[:n]
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	scale := float32(1 / max(math.Sqrt(sum), muonEps))
-	for i := range x {
-		x[i] *= scale
-	}
+	x, y := s.x[:n], s.y[:n]
+	factor = 1 / max(math.Sqrt(kernel.SumSquares(x)), muonEps)
 	// The smaller Gram matrix: XXᵀ for a wide X, XᵀX for a tall one, which then
 	// stands on the right.
 	tall := rows > columns
 	side := min(rows, columns)
-	a, b := m.a[:side*side], m.b[:side*side]
-	for range m.config.Iterations {
+	a, b := s.a[:side*side], s.b[:side*side]
+	for range iterations {
 		if tall {
-			m.multiply(kernel.Product{M: side, N: side, K: rows, A: x, ARow: columns, ATrans: true, B: x, BRow: columns, Dst: a})
+			s.multiply(kernel.Product{M: side, N: side, K: rows, A: x, ARow: columns, ATrans: true, B: x, BRow: columns, Dst: a}, factor*factor, nil)
 		} else {
-			m.multiply(kernel.Product{M: side, N: side, K: columns, A: x, ARow: columns, B: x, BRow: columns, BTrans: true, Dst: a})
+			s.multiply(kernel.Product{M: side, N: side, K: columns, A: x, ARow: columns, B: x, BRow: columns, BTrans: true, Dst: a}, factor*factor, nil)
 		}
-		m.multiply(kernel.Product{M: side, N: side, K: side, A: a, ARow: side, B: a, BRow: side, Dst: b})
-		for i := range b {
-			b[i] = float32(muonB*a[i]) + float32(muonC*b[i])
-		}
+		s.multiply(kernel.Product{M: side, N: side, K: side, A: a, ARow: side, B: a, BRow: side, Dst: b}, muonC/muonB, a)
 		if tall {
-			m.multiply(kernel.Product{M: rows, N: side, K: side, A: x, ARow: columns, B: b, BRow: side, Dst: y})
+			s.multiply(kernel.Product{M: rows, N: side, K: side, A: x, ARow: columns, B: b, BRow: side, Dst: y}, muonB/muonA, x)
 		} else {
-			m.multiply(kernel.Product{M: side, N: columns, K: side, A: b, ARow: side, B: x, BRow: columns, Dst: y})
-		}
-		for i := range y {
-			y[i] += float32(muonA * x[i])
+			s.multiply(kernel.Product{M: side, N: columns, K: side, A: b, ARow: side, B: x, BRow: columns, Dst: y}, muonB/muonA, x)
 		}
 		x, y = y, x
+		factor *= muonA
 	}
-	return x
+	return x, factor
 }
 
-func (m *Muon) multiply(p kernel.Product) {
-	m.product = p
-	m.product.Run(m.pool)
+// multiply computes Dst = factor·A·B + plus.
+func (s *muonScratch) multiply(p kernel.Product, factor float64, plus []float32) {
+	p.Scale, p.Residual = s.factors[:p.N], plus
+	for i := range p.Scale {
+		p.Scale[i] = float32(factor)
+	}
+	p.Precision = s.product.Precision
+	s.product = p
+	s.product.Run(nil)
 }
 
 // MuonState is what the optimizer remembers: the momentum of each hidden
