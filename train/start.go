@@ -72,7 +72,7 @@ func (t *Trainer) findStart(pretrained string) (s *start, err error) {
 		}
 		s.values, s.files = src, append(s.files, file)
 	default:
-		s.values = stopgapInit(t.base.Config, t.options.Seed)
+		s.values = Init(t.base.Config, t.options.Seed)
 		return s, nil
 	}
 	if s.values, err = fitted(t.base.Config, s.values); err != nil {
