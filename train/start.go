@@ -101,6 +101,10 @@ func (s *start) openCheckpoint(dir string) error {
 	}
 	s.files, s.position = append(s.files, f), &p
 	s.restore = func(o state, t *Trainer) error {
+		if now := t.options; p.Batches > 0 && (p.Batch != now.Batch || p.Seed != now.Seed) {
+			return &ConfigError{"resume", fmt.Sprintf("--batch-size %d --seed %d within an epoch, as %s has", p.Batch, p.Seed, dir),
+				fmt.Sprintf("--batch-size %d --seed %d", now.Batch, now.Seed)}
+		}
 		if p.Optimizer != t.options.Optimizer {
 			return &ConfigError{"resume", "a checkpoint of --opt " + t.options.Optimizer, "one of " + p.Optimizer}
 		}
@@ -223,7 +227,9 @@ func (t *Trainer) build(pretrained string) (err error) {
 	}
 	t.clipper = NewClipper(t.parameters, t.dev.Pool())
 	if o.Optimizer == OptMuon {
-		t.optimizer, err = NewMuon(t.parameters, o.Muon, o.AdamW, t.dev.Pool())
+		muon := o.Muon
+		muon.Precision = o.Precision
+		t.optimizer, err = NewMuon(t.parameters, muon, o.AdamW, t.dev.Pool())
 	} else {
 		t.optimizer, err = NewAdamW(t.parameters, o.AdamW, t.dev.Pool())
 	}

@@ -236,3 +236,44 @@ func TestOverfits(t *testing.T) {
 		t.Errorf("loss went from %v to %v", first, last)
 	}
 }
+
+// TestResumeOfOtherSettings refuses to go on within an epoch with what would
+// make it another one, and does so at an epoch's end.
+func TestResumeOfOtherSettings(t *testing.T) {
+	base, csv, dir := tiny(t), table(t), t.TempDir()
+	o := options(csv, dir)
+	o.SaveFrequency = 1
+	runTo(t, base, o, 7) // within the second epoch
+	for _, c := range []struct {
+		name, resume string
+		set          func(o *train.Options)
+		want         string // part of the error
+	}{
+		{"batch", "latest", func(o *train.Options) { o.Batch = 4 }, "--batch-size 3"},
+		{"seed", "latest", func(o *train.Options) { o.Seed = 4 }, "--seed 0"},
+		{"optimizer", "latest", func(o *train.Options) { o.Optimizer = train.OptMuon }, "--opt muon"},
+		{"tensors", "latest", func(o *train.Options) { o.LockImage = true }, "optimizer state"},
+		{"the same", "latest", func(*train.Options) {}, ""},
+		{"batch at the end", "epoch_1", func(o *train.Options) { o.Batch, o.Seed = 4, 4 }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options(csv, dir)
+			o.Resume = c.resume
+			if c.resume != "latest" {
+				o.Resume, o.Dir = filepath.Join(dir, "checkpoints", c.resume), t.TempDir()
+			}
+			c.set(&o)
+			b, err := train.OpenBase(base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr, err := train.New(b, "", o)
+			if err == nil {
+				defer tr.Close()
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
