@@ -31,11 +31,14 @@ type golden struct {
 	Contrastive       float64 `json:"contrastive_loss"`
 	Caption           float64 `json:"caption_loss"`
 	Gradients         map[string]*struct {
-		Shape   []int        `json:"shape"`
-		Stride  int          `json:"stride"`
-		RMS     float64      `json:"rms"`
-		Torch   float64      `json:"float32_deviation_of_rms"` // PyTorch's own, at most
-		Largest [][2]float64 `json:"largest"`                  // index and value
+		Shape  []int   `json:"shape"`
+		Stride int     `json:"stride"`
+		RMS    float64 `json:"rms"`
+		// PyTorch's own float32: its worst element, and on average.
+		Torch    float64 `json:"float32_deviation_of_rms"`
+		TorchRMS float64 `json:"float32_rms_deviation_of_rms"`
+
+		Largest [][2]float64 `json:"largest"` // index and value
 	} `json:"gradients"`
 }
 
