@@ -185,6 +185,9 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 	ClampLogitScale(scale)
 	p.Batches, p.Records, p.Step = p.Batches+1, b.Records, p.Step+1
 	t.meter.steps++
+	if o.Stepped != nil {
+		o.Stepped(number+1, t.perEpoch*o.Epochs)
+	}
 	if (p.Batches-1)%o.LogEvery == 0 || p.Batches == t.perEpoch {
 		return t.record(r)
 	}

@@ -68,8 +68,10 @@ type Options struct {
 	// [Trainer.Values] is what was validated.
 	Validated func(*Validation) error
 
-	// Log is called with each record of the log, Skipped for each sample that
+	// Stepped is called after each step with the steps done and those of the whole run, Log
+	// with each record of the log, Skipped for each sample that
 	// cannot be read, Saved after each checkpoint; nil is allowed.
+	Stepped func(done, all int)
 	Log     func(Record)
 	Skipped func(*data.SampleError)
 	Saved   func(path string)

@@ -192,7 +192,7 @@ func TestValidation(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &keys); err != nil || len(lines) != 2 {
 		t.Fatalf("%s: %v", raw, err)
 	}
-	for _, k := range []string{"clip_val_loss", "val_generative_loss", "epoch", "num_samples"} {
+	for _, k := range []string{"image_to_text_mean_rank", "text_to_image_R@10", "clip_val_loss", "val_generative_loss", "epoch", "num_samples"} {
 		if _, ok := keys[k]; !ok {
 			t.Errorf("results lack %s", k)
 		}
@@ -225,6 +225,9 @@ func TestValidationByBatches(t *testing.T) {
 	all, five := validate(16), validate(5)
 	if all.Samples != 16 || five.Samples != 16 || !(five.CLIPLoss < all.CLIPLoss) {
 		t.Errorf("contrastive loss %v in batches of 5, %v of all %d", five.CLIPLoss, all.CLIPLoss, all.Samples)
+	}
+	if all.RetrievalMetrics != five.RetrievalMetrics || all.ImageMeanRank < 1 || all.ImageR10 == 0 {
+		t.Errorf("retrieval %+v in batches of 5, %+v of all", five.RetrievalMetrics, all.RetrievalMetrics)
 	}
 	if one := validate(1); one.CLIPLoss != 0 {
 		t.Errorf("contrastive loss %v of single pairs, want 0", one.CLIPLoss)

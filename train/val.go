@@ -23,6 +23,7 @@ const ResultsName = "results.jsonl"
 // main branch, the generative loss leaves out padding; that of release 3.3 counts it, and
 // is not to be compared with the caption loss of training.
 type Validation struct {
+	RetrievalMetrics
 	CLIPLoss       float64 `json:"clip_val_loss"`
 	Epoch          int     `json:"epoch"`
 	Samples        int     `json:"num_samples"`
@@ -79,6 +80,7 @@ func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
 	}
 	defer loader.Close()
 	v := &Validation{Epoch: t.position.Epoch}
+	var images, texts []float32 // features of all pairs
 	for {
 		b, err := loader.Next()
 		if err == io.EOF {
@@ -98,6 +100,8 @@ func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
 		}
 		v.CLIPLoss += float64(p.Floats(p.graph.Contrastive)[0]) * float64(n)
 		v.GenerativeLoss += float64(p.Floats(p.graph.Caption)[0]) * float64(n)
+		images = append(images, p.Floats(p.graph.Image.Features)...)
+		texts = append(texts, p.Floats(p.graph.Text.Features)...)
 		for i := 0; i < n && len(v.Shown) < o.ValCaptions; i++ {
 			size := len(b.Pixels) / n
 			v.Shown = append(v.Shown, Pair{b.Names[i], b.Captions[i], slices.Clone(b.Pixels[i*size:][:size])})
@@ -109,6 +113,7 @@ func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
 	}
 	v.CLIPLoss /= float64(v.Samples)
 	v.GenerativeLoss /= float64(v.Samples)
+	v.RetrievalMetrics = Retrieval(images, texts, v.Samples, t.base.Config.EmbedDim, t.dev.Pool())
 	return v, nil
 }
 

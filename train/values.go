@@ -109,11 +109,3 @@ type fittedSource struct {
 
 // Float32 implements nn.Source.
 func (f fittedSource) Float32(name string) ([]float32, error) { return f.values[name], nil }
-
-// listed knows tensors whose values are elsewhere.
-type listed struct{ nn.List }
-
-// Float32 implements nn.Source.
-func (l listed) Float32(name string) ([]float32, error) {
-	return nil, &ParameterError{name, "values", "a tensor that is trained", "another one"}
-}

@@ -45,7 +45,7 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 		return flagError(err)
 	}
 	show := &trainShow{app: a, ctx: ctx, epochs: f.Epochs}
-	f.Options.Log, f.Options.Skipped, f.Options.Saved, f.Options.Validated = show.log, show.skipped, show.saved, show.validated
+	f.Options.Stepped, f.Options.Log, f.Options.Skipped, f.Options.Saved, f.Options.Validated = show.stepped, show.log, show.skipped, show.saved, show.validated
 	t, err := train.New(base, f.pretrained, f.Options)
 	if err != nil {
 		return flagError(err)

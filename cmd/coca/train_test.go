@@ -212,3 +212,34 @@ func TestTrainStopsOnInterrupt(t *testing.T) {
 		t.Errorf("the checkpoint is at %+v, the log has %d lines", p, lines)
 	}
 }
+
+// TestTrainDescribes holds the captions that a validation prints to those of
+// the command caption with the checkpoint of the same epoch.
+func TestTrainDescribes(t *testing.T) {
+	model, csv := trainingSet(t)
+	logs := t.TempDir()
+	r := run(t, nil, "train", "--model", model, "--train-data", csv, "--val-data", csv, "--val-captions", "3", "--batch-size", "4", "--epochs", "1",
+		"--logs", logs, "--name", "a", "--warmup", "1", "--lr", "1e-3")
+	if r.status != 0 {
+		t.Fatalf("%+v", r)
+	}
+	checkpoint := filepath.Join(logs, "a", "checkpoints", "epoch_1")
+	shown := 0
+	for _, line := range strings.Split(r.err, "\n") {
+		picture, rest, ok := strings.Cut(strings.TrimSpace(line), `: "`)
+		if !ok {
+			continue
+		}
+		shown++
+		text, _, _ := strings.Cut(rest, `" (given: "`)
+		if c := run(t, nil, "caption", "--model", checkpoint, picture); c.status != 0 || strings.TrimSpace(c.out) != text {
+			t.Errorf("%s: the validation says %q, coca caption %+v", picture, text, c)
+		}
+	}
+	if shown != 3 {
+		t.Errorf("%d pictures were described, want 3:\n%s", shown, r.err)
+	}
+	if !strings.Contains(r.err, "image to text: R@1") || !strings.Contains(readText(t, filepath.Join(logs, "a", train.ResultsName)), `"image_to_text_R@1":`) {
+		t.Errorf("no retrieval:\n%s", r.err)
+	}
+}
