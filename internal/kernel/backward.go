@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // Product is dst = A·B for two matrices that are both computed anew for each
 // run, as in a backward pass, where neither side is a weight that could be
 // packed ahead. It is also how a weight that changes between runs is multiplied.
@@ -109,7 +111,12 @@ func (t *Product) plain() bool {
 	return t.K > 0 && t.Bias == nil && t.Scale == nil && t.Residual == nil && t.Act == None
 }
 
-func (t *Product) stride() int { return (min(t.M, inner.tileRows) + 7) &^ 7 }
+func (t *Product) stride() int {
+	if t.pairs {
+		return (min(t.M, inner.tileRows) + 15) &^ 15 // as pairColumns writes them
+	}
+	return (min(t.M, inner.tileRows) + 7) &^ 7
+}
 
 // block returns the rows of block b; blocks are as equal as possible.
 func (t *Product) block(b int) (r0, rows int) {
@@ -118,35 +125,34 @@ func (t *Product) block(b int) (r0, rows int) {
 }
 
 // packA packs row block b, packB panel i.
-func (t *Product) packA(words []float32, b int, lines []float32) {
+func (t *Product) packA(words []float32, b int) {
 	r0, rows := t.block(b)
-	t.packBlock(words, t.stride(), operand{t.A, t.ARow, t.ATrans}, r0, rows, lines)
+	t.packBlock(words, t.stride(), operand{t.A, t.ARow, t.ATrans}, r0, rows)
 }
 
-func (t *Product) packB(panel []float32, i int, lines []float32) {
+func (t *Product) packB(panel []float32, i int) {
 	n0 := i * panelWidth
-	t.packPanel(panel, operand{t.B, t.BRow, t.BTrans}, n0, min(panelWidth, t.N-n0), lines)
+	t.packPanel(panel, operand{t.B, t.BRow, t.BTrans}, n0, min(panelWidth, t.N-n0))
 }
 
 // Do computes some rows, or some columns.
 func (t *Product) Do(worker, i int) {
 	steps := t.steps()
-	block, panel, lines := steps*t.stride(), steps*panelWidth, steps*panelWidth
+	block, panel := steps*t.stride(), steps*panelWidth
 	size := panel
 	if t.rows {
 		size = block
 	}
-	s := t.frame.scratch(worker, t.group*size+lines+inner.tileRows*panelWidth)
-	own, s := s[:t.group*size], s[t.group*size:]
-	lines0, sums := s[:lines], s[lines:]
+	s := t.frame.scratch(worker, t.group*size+inner.tileRows*panelWidth)
+	own, sums := s[:t.group*size], s[t.group*size:]
 	from := i * t.group
 	if t.rows {
 		to := min(from+t.group, t.blocks)
 		for b := from; b < to; b++ {
-			t.packA(own[(b-from)*block:][:block], b, lines0)
+			t.packA(own[(b-from)*block:][:block], b)
 		}
-		for j := range t.panels {
-			for b := from; b < to; b++ {
+		for b := from; b < to; b++ {
+			for j := range t.panels {
 				t.tile(b, j, own[(b-from)*block:], t.shared[j*panel:][:panel], sums)
 			}
 		}
@@ -154,7 +160,7 @@ func (t *Product) Do(worker, i int) {
 	}
 	to := min(from+t.group, t.panels)
 	for j := from; j < to; j++ {
-		t.packB(own[(j-from)*panel:][:panel], j, lines0)
+		t.packB(own[(j-from)*panel:][:panel], j)
 	}
 	for b := range t.blocks {
 		for j := from; j < to; j++ {
@@ -178,16 +184,15 @@ func (t *Product) tile(b, j int, words, panel, sums []float32) {
 // productPack packs the shared operand.
 type productPack Product
 
-func (t *productPack) Do(worker, i int) {
+func (t *productPack) Do(_, i int) {
 	p := (*Product)(t)
 	steps := p.steps()
-	lines := p.frame.scratch(worker, steps*panelWidth)
 	if p.rows {
 		size := steps * panelWidth
-		p.packB(p.shared[i*size:][:size], i, lines)
+		p.packB(p.shared[i*size:][:size], i)
 	} else {
 		size := steps * p.stride()
-		p.packA(p.shared[i*size:][:size], i, lines)
+		p.packA(p.shared[i*size:][:size], i)
 	}
 }
 
@@ -208,39 +213,44 @@ func (p packing) multiply(rows int, words []float32, stride int, panel, sums []f
 }
 
 // packBlock lays rows r0, r0+1, … of a matrix out as tiles read them:
-// words[k·stride+i]. lines is scratch for the words of the rows.
-func (p packing) packBlock(words []float32, stride int, a operand, r0, rows int, lines []float32) {
+// words[k·stride+i].
+func (p packing) packBlock(words []float32, stride int, a operand, r0, rows int) {
 	if a.transposed {
 		p.packColumns(words, stride, a.data[p.k0*a.row+r0:], a.row, rows)
 	} else {
-		p.packRows(words, stride, a.data[r0*a.row+p.k0:], a.row, rows, lines)
+		p.packRows(words, stride, a.data[r0*a.row+p.k0:], a.row, rows)
 	}
 }
 
 // packPanel lays columns n0, n0+1, … of a matrix out as a panel.
-func (p packing) packPanel(panel []float32, b operand, n0, width int, lines []float32) {
+func (p packing) packPanel(panel []float32, b operand, n0, width int) {
 	if width < panelWidth {
 		clear(panel) // leftovers may be denormal, which is slow
 	}
 	if b.transposed {
-		p.packRows(panel, panelWidth, b.data[n0*b.row+p.k0:], b.row, width, lines)
+		p.packRows(panel, panelWidth, b.data[n0*b.row+p.k0:], b.row, width)
 	} else {
 		p.packColumns(panel, panelWidth, b.data[p.k0*b.row+n0:], b.row, width)
 	}
 }
 
 // packRows packs n vectors that are rows of src: words[k·stride+i].
-func (p packing) packRows(words []float32, stride int, src []float32, row, n int, lines []float32) {
+func (p packing) packRows(words []float32, stride int, src []float32, row, n int) {
 	if !p.pairs {
 		inner.transpose(n, p.k, words, stride, src, row)
 		return
 	}
-	steps := p.steps()
-	for i := range n {
-		wordsBF16(lines[i*steps:][:steps], src[i*row:][:p.k])
+	even := p.k &^ 1
+	inner.pairColumns(n, even, words, stride, src, row)
+	if even < p.k { // the last pair has one value
+		for i := range n {
+			lastPair(&words[even/2*stride+i], src[i*row+even])
+		}
 	}
-	inner.transpose(n, steps, words, stride, lines, steps)
 }
+
+// lastPair stores a value and 0.
+func lastPair(word *float32, v float32) { *word = math.Float32frombits(uint32(roundBF16(v))) }
 
 // packColumns packs n vectors that are columns of src.
 func (p packing) packColumns(words []float32, stride int, src []float32, row, n int) {
@@ -250,10 +260,8 @@ func (p packing) packColumns(words []float32, stride int, src []float32, row, n 
 	}
 	inner.pairRows(p.k/2, n, words, stride, src, row)
 	if p.k%2 > 0 { // the last pair has one row
-		last := words[p.k/2*stride:][:n]
 		for i, v := range src[(p.k-1)*row:][:n] {
-			halves := halvesOf(last[i:][:1])
-			halves[0], halves[1] = roundBF16(v), 0
+			lastPair(&words[p.k/2*stride+i], v)
 		}
 	}
 }
@@ -266,10 +274,10 @@ func multiply(dst []float32, dstRow, m, n, k int, a, b operand, add bool, scratc
 	p := packing{k: k}
 	for n0 := 0; n0 < n; n0 += panelWidth {
 		width := min(panelWidth, n-n0)
-		p.packPanel(panel, b, n0, width, nil)
+		p.packPanel(panel, b, n0, width)
 		for r0 := 0; r0 < m; r0 += inner.tileRows {
 			rows := min(inner.tileRows, m-r0)
-			p.packBlock(words, stride, a, r0, rows, nil)
+			p.packBlock(words, stride, a, r0, rows)
 			p.multiply(rows, words, stride, panel, sums)
 			out := dst[r0*dstRow+n0:]
 			var residual []float32

@@ -1749,8 +1749,8 @@ full:
 	VBLENDVPS Y6, Y8, Y7, Y6
 	VPSRLD    $0x10, Y5, Y5
 	VPAND     Y3, Y6, Y6
-	VPOR      Y5, Y6, Y6
-	VMOVUPS   Y6, (DX)(R9*1)
+	VPOR      Y5, Y6, Y5
+	VMOVUPS   Y5, (DX)(R9*1)
 	ADDQ      $0x20, R9
 
 check:
@@ -1776,8 +1776,8 @@ check:
 	VBLENDVPS  Y6, Y8, Y7, Y6
 	VPSRLD     $0x10, Y5, Y5
 	VPAND      Y3, Y6, Y6
-	VPOR       Y5, Y6, Y6
-	VMASKMOVPS Y6, Y4, (DX)(R9*1)
+	VPOR       Y5, Y6, Y5
+	VMASKMOVPS Y5, Y4, (DX)(R9*1)
 
 next:
 	ADDQ BX, DX

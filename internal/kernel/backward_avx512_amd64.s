@@ -1898,8 +1898,8 @@ full:
 	VPBLENDMD Z7, Z6, K2, Z5
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
-	VPORQ     Z4, Z5, Z5
-	VMOVUPS   Z5, (DX)(R9*1)
+	VPORQ     Z4, Z5, Z4
+	VMOVUPS   Z4, (DX)(R9*1)
 	ADDQ      $0x40, R9
 
 check:
@@ -1925,8 +1925,8 @@ check:
 	VPBLENDMD Z7, Z6, K2, Z5
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
-	VPORQ     Z4, Z5, Z5
-	VMOVUPS   Z5, K1, (DX)(R9*1)
+	VPORQ     Z4, Z5, Z4
+	VMOVUPS   Z4, K1, (DX)(R9*1)
 
 next:
 	ADDQ BX, DX

@@ -32,6 +32,11 @@ type backwardOps struct {
 	// values of src[2k·srcRow+j], in its low half, and src[(2k+1)·srcRow+j].
 	pairRows func(pairs, n int, dst []float32, dstRow int, src []float32, srcRow int)
 
+	// pairColumns stores in the word dst[k·dstRow+i], k < n/2, i < rows ≤ 32, the bfloat16
+	// values of src[i·srcRow+2k] and src[i·srcRow+2k+1]; n is even. It may write zeros up
+	// to the next multiple of 16 of i. Both round denormal numbers as they like.
+	pairColumns func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
+
 	// copyRows stores src[k·srcRow+j] in dst[k·dstRow+j], k < rows, j < n.
 	copyRows func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
 }
@@ -46,6 +51,7 @@ var backwardGeneric = backwardOps{
 	adamw:          adamwGeneric,
 	sumSquares:     sumSquaresGeneric,
 	pairRows:       pairRowsGeneric,
+	pairColumns:    pairColumnsGeneric,
 	copyRows:       copyRowsGeneric,
 }
 
@@ -160,6 +166,15 @@ func pairRowsGeneric(pairs, n int, dst []float32, dstRow int, src []float32, src
 		low, high := src[2*k*srcRow:][:n], src[(2*k+1)*srcRow:][:n]
 		for j := range n {
 			dst[k*dstRow+j] = math.Float32frombits(uint32(roundBF16(low[j])) | uint32(roundBF16(high[j]))<<16)
+		}
+	}
+}
+
+func pairColumnsGeneric(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+	for i := range rows {
+		line := src[i*srcRow:][:n]
+		for k := range n / 2 {
+			dst[k*dstRow+i] = math.Float32frombits(uint32(roundBF16(line[2*k])) | uint32(roundBF16(line[2*k+1]))<<16)
 		}
 	}
 }

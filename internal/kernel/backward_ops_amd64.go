@@ -13,6 +13,7 @@ var (
 		adamw:          adamwBy(adamwAVX2),
 		sumSquares:     sumSquaresBy(sumSquaresAVX2),
 		pairRows:       pairRowsBy(pairRowsAVX2),
+		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
 		copyRows:       copyRowsBy(copyRowsAVX2),
 	}
 	backwardAVX512 = backwardOps{
@@ -25,9 +26,29 @@ var (
 		adamw:          adamwBy(adamwAVX512),
 		sumSquares:     sumSquaresBy(sumSquaresAVX512),
 		pairRows:       pairRowsBy(pairRowsAVX512),
+		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
 		copyRows:       copyRowsBy(copyRowsAVX512),
 	}
 )
+
+// backwardAVX512BF16 has the processor's own rounding.
+func backwardAVX512BF16() backwardOps {
+	o := backwardAVX512
+	o.pairRows = pairRowsBy(pairRowsAVX512BF16)
+	o.pairColumns = func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+		whole := n &^ 31
+		if rows > 0 && whole > 0 {
+			_, _ = dst[(whole/2-1)*dstRow+(rows+15)&^15-1], src[(rows-1)*srcRow+n-1]
+			for i := 0; i < rows; i += 16 {
+				pairColumnsAVX512BF16(min(16, rows-i), whole, &dst[i], dstRow, &src[i*srcRow], srcRow)
+			}
+		}
+		if whole < n {
+			pairColumnsGeneric(rows, n-whole, dst[whole/2*dstRow:], dstRow, src[whole:], srcRow)
+		}
+	}
+	return o
+}
 
 func activationGradBy(f func(n int, dz, dy, z, scale *float32, act int)) func(dz, dy, z, scale []float32, act Activation) {
 	return func(dz, dy, z, scale []float32, act Activation) {

@@ -249,6 +249,27 @@ func TestProduct(t *testing.T) {
 	})
 }
 
+func TestPairColumns(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, n := range []int{2, 30, 32, 34, 64, 96, 130} {
+			for _, rows := range []int{1, 2, 7, 8, 14, 16, 17, 31, 32} {
+				r := newRand(uint64(n))
+				src := normal(r, rows*(n+3))
+				src[0], src[n/2] = float32(math.NaN()), float32(math.Inf(-1))
+				got, want := newGuarded(n/2*32, 1), make([]float32, n/2*32)
+				inner.pairColumns(rows, n, got.slice(), 32, src, n+3)
+				pairColumnsGeneric(rows, n, want, 32, src, n+3)
+				got.check(t, "pairs")
+				for k := range n / 2 {
+					if !slices.EqualFunc(got.slice()[k*32:][:rows], want[k*32:][:rows], sameBits) {
+						t.Fatalf("%d rows of %d: row %d of pairs differs from the twin", rows, n, k)
+					}
+				}
+			}
+		}
+	})
+}
+
 func checkProduct(t *testing.T, p *Product, rounded bool) {
 	a, b := p.A, p.B
 	if rounded {

@@ -197,6 +197,7 @@ func levelOps() map[level]*ops {
 	o.tile[Int8] = int8AVX512VNNI
 	add(levelAVX512VNNI)
 	o.tile[BF16], o.bf16Pairs = pairsAVX512BF16, true
+	o.backwardOps = backwardAVX512BF16()
 	add(levelAVX512BF16)
 	return table
 }

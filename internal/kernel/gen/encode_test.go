@@ -28,6 +28,21 @@ func TestEncodeVDPBF16PS(t *testing.T) {
 	}
 }
 
+func TestEncodeVCVTNE2PS2BF16(t *testing.T) {
+	for _, e := range []struct {
+		dst, src1, src2 int
+		want            []byte
+	}{
+		{0, 1, 2, []byte{0x62, 0xf2, 0x77, 0x48, 0x72, 0xc2}},
+		{3, 30, 17, []byte{0x62, 0xb2, 0x0f, 0x40, 0x72, 0xd9}},
+		{31, 15, 8, []byte{0x62, 0x42, 0x07, 0x48, 0x72, 0xf8}},
+	} {
+		if got := encodeVCVTNE2PS2BF16(e.dst, e.src1, e.src2); !bytes.Equal(got, e.want) {
+			t.Errorf("vcvtne2ps2bf16 zmm%d, zmm%d, zmm%d = % x, want % x", e.dst, e.src1, e.src2, got, e.want)
+		}
+	}
+}
+
 func TestEncodeStandIns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.s")
 	if err := os.WriteFile(path, []byte("\tVPDPWSSD Z3, Z30, Z17\n"), 0o666); err != nil {
