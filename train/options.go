@@ -108,7 +108,7 @@ func (o Options) Validate() error {
 		ok         bool
 		found      any
 	}{
-		{"batch-size", "1 to 1048576", o.Batch >= 1 && o.Batch <= 1<<20, o.Batch},
+		{"batch-size", "1 to 65536", o.Batch >= 1 && o.Batch <= 1<<16, o.Batch},
 		{"epochs", "1 to 1048576", o.Epochs >= 1 && o.Epochs < 1<<20, o.Epochs},
 		{"opt", "adamw or muon", o.Optimizer == OptAdamW || o.Optimizer == OptMuon, fmt.Sprintf("%q", o.Optimizer)},
 		{"grad-clip-norm", "a number from 0", number(o.ClipNorm), o.ClipNorm},
@@ -122,8 +122,8 @@ func (o Options) Validate() error {
 		{"val-frequency", "a number from 0", o.ValFrequency >= 0, o.ValFrequency},
 		{"val-captions", "0 to 1000", o.ValCaptions >= 0 && o.ValCaptions <= 1000, o.ValCaptions},
 		{"workers", "0 to 4096", o.Data.Workers >= 0 && o.Data.Workers <= 4096, o.Data.Workers},
-		{"train-num-samples", "a number from 0", o.Data.Samples >= 0, o.Data.Samples},
-		{"val-num-samples", "a number from 0", o.Val.Samples >= 0, o.Val.Samples},
+		{"train-num-samples", "0 to 2^40", o.Data.Samples >= 0 && o.Data.Samples <= 1<<40, o.Data.Samples},
+		{"val-num-samples", "0 to 2^40", o.Val.Samples >= 0 && o.Val.Samples <= 1<<40, o.Val.Samples},
 		{"precision", "fp32 or bf16", o.Precision == exec.FP32 || o.Precision == exec.BF16, o.Precision},
 		{"threads", "0 or more", o.Threads >= 0, o.Threads},
 	} {
