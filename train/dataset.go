@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strings"
 
@@ -33,14 +34,52 @@ func (o DataOptions) open(size model.Size, batch int, seed uint64) (data.Source,
 			return nil, 0, &ConfigError{"train-num-samples", "the number of samples of an epoch of shards", fmt.Sprint(o.Samples)}
 		}
 		n := (o.Samples + batch - 1) / batch // full batches only, rounded up
-		s, err := data.OpenWebDataset(o.Path, data.WebDatasetOptions{Shuffle: true, Seed: seed, Samples: n * batch})
-		return s, n, err
+		s, err := data.OpenWebDataset(o.Path, data.WebDatasetOptions{Shuffle: true, Seed: seed})
+		return repeated{s, n * batch}, n, err
 	}
 	s := data.Synthetic{Samples: o.Samples, Width: size.Width, Height: size.Height}
 	if s.Len() < batch {
 		return nil, 0, &ConfigError{"train-num-samples", fmt.Sprintf("at least one batch of %d", batch), fmt.Sprint(s.Len())}
 	}
 	return s, s.Len() / batch, nil
+}
+
+// repeated reads shards over and over until an epoch is full, each time through in an
+// order of its own, and no sample twice before all others were seen.
+type repeated struct {
+	data.Source
+	samples int
+}
+
+// Len is the number of samples of an epoch.
+func (r repeated) Len() int { return r.samples }
+
+// maxPasses bounds how often an epoch reads the shards: the number of a pass and that of the
+// epoch choose its order.
+const maxPasses = 1 << 10
+
+// Records gives an epoch, and as much again: some of its samples may turn out to be broken.
+func (r repeated) Records(epoch int) iter.Seq2[data.Record, error] {
+	return func(yield func(data.Record, error) bool) {
+		n := 0
+		for pass := range maxPasses {
+			before := n
+			for record, err := range r.Source.Records(epoch + pass*maxPasses) {
+				if !yield(record, err) {
+					return
+				}
+				if err == nil {
+					n++
+				}
+				if n == 2*r.samples {
+					return
+				}
+			}
+			if n == before {
+				return // there is nothing in them
+			}
+		}
+	}
 }
 
 // openVal opens the pairs to validate on, each once and in their order.

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"archive/tar"
 	"context"
 	"encoding/json"
 	"errors"
@@ -172,6 +173,62 @@ func TestResumeIsExact(t *testing.T) {
 			same(t, straight, broken, "epoch_3")
 		})
 	}
+}
+
+// shards writes the test pictures into tar shards, and a broken sample, and returns their pattern.
+func shards(t testing.TB) string {
+	t.Helper()
+	raw, err := os.ReadFile(table(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, rows := t.TempDir(), strings.Split(string(raw), "\n")[1:]
+	for i := range 2 {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%d.tar", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := tar.NewWriter(f)
+		add := func(name string, data []byte) {
+			if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(data)), Mode: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add("broken.png", []byte("no picture"))
+		add("broken.txt", []byte("nothing"))
+		for j, row := range rows[i*len(rows)/2 : (i+1)*len(rows)/2] {
+			path, text, _ := strings.Cut(row, "\t")
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(fmt.Sprint(j, filepath.Ext(path)), data)
+			add(fmt.Sprint(j, ".txt"), []byte(text))
+		}
+		if err := errors.Join(w.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "{0..1}.tar")
+}
+
+// TestResumeOfShards is TestResumeIsExact for shards, in epochs of more samples than they hold.
+func TestResumeOfShards(t *testing.T) {
+	base, pattern, straight, broken := tiny(t), shards(t), t.TempDir(), t.TempDir()
+	o := options(pattern, straight)
+	o.Data.Samples, o.Epochs = 20, 2 // rounded up to 21, not counting those that are broken
+	runTo(t, base, o, 0)
+	if n := len(losses(t, straight)); n != 14 {
+		t.Fatalf("the log has %d lines, want 14", n)
+	}
+	o.Dir, o.Resume = broken, "latest"
+	for _, stop := range []int{3, 5, 8, 0} {
+		runTo(t, base, o, stop)
+	}
+	same(t, straight, broken, "epoch_2")
 }
 
 // TestResumeOfAPath goes on from a checkpoint that is named, under another name.
