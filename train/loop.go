@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"github.com/seed-e0874532/coca/nn/op"
 	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/train/data"
+	"github.com/seed-e0874532/coca/train/record"
 )
 
 // Run trains until the last epoch is done. When ctx ends, it writes a checkpoint of
@@ -138,6 +138,9 @@ func (t *Trainer) finishEpoch() error {
 
 // save writes a checkpoint.
 func (t *Trainer) save(name string) error {
+	if err := t.records.Sync(); err != nil { // the checkpoint says that its steps are recorded
+		return err
+	}
 	if err := t.folder.save(name, t.write); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", name, err)
 	}
@@ -174,10 +177,10 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 	if err != nil {
 		return err
 	}
-	r := Record{
+	r := Record{Step: record.Step{
 		Step: number, Epoch: p.Epoch, Loss: float64(loss), Contrastive: float64(contrastive), Caption: float64(caption),
-		LR: rate, LogitScale: math.Exp(float64(scale[0])), Batch: p.Batches + 1, Batches: t.perEpoch,
-	}
+		LR: rate, LogitScale: math.Exp(float64(scale[0])),
+	}, Batch: p.Batches + 1, Batches: t.perEpoch}
 	if o.ClipNorm > 0 {
 		t.clipper.Clip(o.ClipNorm)
 	}
@@ -214,15 +217,11 @@ func (t *Trainer) record(r Record) error {
 	m.done += m.steps
 	took := now.Sub(m.since).Seconds() / float64(m.steps)
 	r.BatchTime, r.DataTime = took, m.wait.Seconds()/float64(m.steps)
-	r.Rate = float64(t.options.Batch) / took
+	r.SamplesPerSecond = float64(t.options.Batch) / took
 	left := (t.options.Epochs-r.Epoch)*t.perEpoch - r.Batch
 	r.Left = time.Duration(float64(now.Sub(m.began)) / float64(m.done) * float64(left))
 	m.since, m.steps, m.wait = now, 0, 0
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if _, err := t.log.Write(append(line, '\n')); err != nil {
+	if err := t.records.Step(r.Step); err != nil {
 		return err
 	}
 	if t.options.Log != nil {

@@ -51,6 +51,8 @@ type Options struct {
 	Dir      string
 	LogEvery int // steps between two records of the log
 
+	TensorBoard bool // keep the records for TensorBoard, too
+
 	SaveFrequency  int           // epochs between two checkpoints that are kept; the last epoch always is
 	SaveMostRecent bool          // write epoch_latest after each epoch
 	DeletePrevious bool          // keep one epoch_N only

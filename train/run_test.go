@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/train"
+	"github.com/seed-e0874532/coca/train/record"
 	"github.com/seed-e0874532/coca/weights"
 )
 
@@ -183,7 +184,7 @@ func TestValidation(t *testing.T) {
 	if v, r := found[0], logged[0]; math.Abs(v.CLIPLoss-r.Contrastive) > 1e-5 || math.Abs(v.GenerativeLoss-r.Caption) > 1e-5 {
 		t.Errorf("validation found %v and %v, training %v and %v", v.CLIPLoss, v.GenerativeLoss, r.Contrastive, r.Caption)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, train.ResultsName))
+	raw, err := os.ReadFile(filepath.Join(dir, record.ResultsName))
 	if err != nil {
 		t.Fatal(err)
 	}

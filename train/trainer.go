@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/seed-e0874532/coca/nn"
 	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/train/data"
+	"github.com/seed-e0874532/coca/train/record"
 )
 
 // Trainer is a training run.
@@ -35,8 +37,7 @@ type Trainer struct {
 	ahead     *data.Loader // of the next epoch, begun at the end of this one
 	position  Position
 	folder    checkpoints
-	log       *os.File
-	results   *os.File // of validations
+	records   *record.Run
 	saved     time.Time
 	savedAt   int     // step
 	rate      float64 // of the last step
@@ -72,7 +73,7 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 			t = nil
 		}
 	}()
-	if _, err := os.Stat(filepath.Join(o.Dir, LogName)); err == nil && o.Resume == "" && t.source != nil {
+	if _, err := os.Stat(filepath.Join(o.Dir, record.StepsName)); err == nil && o.Resume == "" && t.source != nil {
 		return t, &ConfigError{"name", "a new name, or --resume latest to go on", o.Dir + ", which holds a run"}
 	}
 	if err := t.folder.clean(); err != nil {
@@ -84,16 +85,11 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 	if err := os.MkdirAll(string(t.folder), 0o777); err != nil {
 		return t, err
 	}
+	keep := record.Options{Step: t.position.Epoch*t.perEpoch + t.position.Batches, Epoch: t.position.Epoch, TensorBoard: o.TensorBoard}
 	if t.source == nil {
-		t.results, err = openLines(filepath.Join(o.Dir, ResultsName), func([]byte) bool { return true })
-		return t, err
+		keep.Step, keep.Epoch = math.MaxInt, math.MaxInt // a run that only validates takes nothing back
 	}
-	if t.log, err = openLines(filepath.Join(o.Dir, LogName), stepBefore(t.position.Epoch*t.perEpoch+t.position.Batches)); err != nil {
-		return t, err
-	}
-	if t.valSource != nil {
-		t.results, err = openLines(filepath.Join(o.Dir, ResultsName), epochTo(t.position.Epoch))
-	}
+	t.records, err = record.Open(o.Dir, keep)
 	return t, err
 }
 
@@ -113,10 +109,8 @@ func (t *Trainer) compile() error {
 // Close gives back threads and files.
 func (t *Trainer) Close() error {
 	err := t.dev.Close()
-	for _, f := range []*os.File{t.log, t.results} {
-		if f != nil {
-			err = errors.Join(err, f.Close())
-		}
+	if t.records != nil {
+		err = errors.Join(err, t.records.Close())
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-e0874532/coca/train"
 	"github.com/seed-e0874532/coca/train/data"
+	"github.com/seed-e0874532/coca/train/record"
 )
 
 // tiny is a folder with the config of a very small model and a tokenizer, and
@@ -95,7 +96,7 @@ func runTo(t testing.TB, base string, o train.Options, steps int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	o.Log = func(r train.Record) {
-		if r.Step+1 == steps {
+		if r.Step.Step+1 == steps {
 			cancel()
 		}
 	}
@@ -137,7 +138,7 @@ func same(t testing.TB, a, b, epoch string) {
 // losses are the lines of a log without what is measured.
 func losses(t testing.TB, dir string) (lines []string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, train.LogName))
+	raw, err := os.ReadFile(filepath.Join(dir, record.StepsName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func losses(t testing.TB, dir string) (lines []string) {
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		lines = append(lines, fmt.Sprint(r.Step, r.Epoch, r.Loss, r.Contrastive, r.Caption, r.LR, r.LogitScale))
+		lines = append(lines, fmt.Sprint(r.Step.Step, r.Epoch, r.Loss, r.Contrastive, r.Caption, r.LR, r.LogitScale))
 	}
 	return lines
 }
@@ -275,7 +276,7 @@ func TestOverfits(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Log = func(r train.Record) {
-		if r.Step == 0 {
+		if r.Step.Step == 0 {
 			first = r.Loss
 		}
 		last = r.Loss

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -14,9 +13,6 @@ import (
 	"github.com/seed-e0874532/coca/nn/op"
 	"github.com/seed-e0874532/coca/train/data"
 )
-
-// ResultsName is the log of validations in the folder of a run: one JSON object a line.
-const ResultsName = "results.jsonl"
 
 // Validation is what a validation found, under OpenCLIP's names. The losses are means over
 // batches, weighted by their sizes, and not multiplied by the weights of training. As on OpenCLIP's
@@ -128,11 +124,7 @@ func (t *Trainer) finishValidation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	if _, err := t.results.Write(append(line, '\n')); err != nil {
+	if err := t.records.Validation(n, v); err != nil {
 		return err
 	}
 	if o.Validated != nil {

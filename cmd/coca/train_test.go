@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/seed-e0874532/coca/train"
+	"github.com/seed-e0874532/coca/train/record"
 )
 
 // asCommand makes the test binary behave like the command, for tests that
@@ -144,7 +145,7 @@ func TestTrainSurvivesKills(t *testing.T) {
 		if lastModel(t, logs, name) != want {
 			t.Fatalf("%s: the weights differ from those of the undisturbed run", name)
 		}
-		if n := strings.Count(readText(t, filepath.Join(logs, name, train.LogName)), "\n"); n != 30 {
+		if n := strings.Count(readText(t, filepath.Join(logs, name, record.StepsName)), "\n"); n != 30 {
 			t.Errorf("%s: the log has %d lines, want one for each of 30 steps", name, n)
 		}
 		if left, _ := filepath.Glob(filepath.Join(logs, name, "checkpoints", ".scrap*")); len(left) > 0 {
@@ -193,7 +194,7 @@ func TestTrainStopsOnInterrupt(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(logs, "a", train.LogName)
+	log := filepath.Join(logs, "a", record.StepsName)
 	for range 1000 {
 		time.Sleep(10 * time.Millisecond)
 		if data, err := os.ReadFile(log); err == nil && strings.Count(string(data), "\n") > 6 {
@@ -239,7 +240,7 @@ func TestTrainDescribes(t *testing.T) {
 	if shown != 3 {
 		t.Errorf("%d pictures were described, want 3:\n%s", shown, r.err)
 	}
-	if !strings.Contains(r.err, "image to text: R@1") || !strings.Contains(readText(t, filepath.Join(logs, "a", train.ResultsName)), `"image_to_text_R@1":`) {
+	if !strings.Contains(r.err, "image to text: R@1") || !strings.Contains(readText(t, filepath.Join(logs, "a", record.ResultsName)), `"image_to_text_R@1":`) {
 		t.Errorf("no retrieval:\n%s", r.err)
 	}
 }

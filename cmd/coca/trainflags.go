@@ -25,6 +25,7 @@ type trainFlags struct {
 	interpolation     string
 	resizeMode        string
 	precision         string
+	reportTo          reports
 	contextLength     int
 	scheduler         string
 	muonLR            float64
@@ -87,6 +88,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.IntVar(&o.ValFrequency, "val-frequency", o.ValFrequency, "epochs between two validations (0: none)")
 	flags.IntVar(&o.ValCaptions, "val-captions", o.ValCaptions, "pictures that each validation describes")
 
+	flags.Var(&f.reportTo, "report-to", "tensorboard, or none: further records besides train.jsonl, results.jsonl and loss.png")
 	flags.IntVar(&o.LogEvery, "log-every-n-steps", o.LogEvery, "steps between two lines of the log")
 	flags.IntVar(&o.SaveFrequency, "save-frequency", o.SaveFrequency, "epochs between two checkpoints (0: only the last)")
 	flags.BoolVar(&o.SaveMostRecent, "save-most-recent", false, "write epoch_latest after each epoch")
@@ -109,6 +111,7 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 	if !c.Flags().Changed("eps") {
 		o.AdamW.Eps = own.Eps
 	}
+	o.TensorBoard = f.reportTo == "tensorboard"
 	o.Scheduler = train.ScheduleKind(f.scheduler)
 	switch f.precision {
 	case "fp32":
@@ -150,6 +153,27 @@ func flagError(err error) error {
 		return usage("--%s: want %s, got %s", option.Field, option.Want, option.Found)
 	}
 	return usageError{err}
+}
+
+// reports is a flag of further records.
+type reports string
+
+// String implements pflag.Value.
+func (r *reports) String() string { return string(*r) }
+
+// Type implements pflag.Value.
+func (r *reports) Type() string { return "kind" }
+
+// Set implements pflag.Value.
+func (r *reports) Set(s string) error {
+	switch s {
+	case "tensorboard", "none", "":
+		*r = reports(s)
+		return nil
+	case "wandb", "all":
+		return fmt.Errorf("want tensorboard or none, got %q: nothing is sent to a service", s)
+	}
+	return fmt.Errorf("want tensorboard or none, got %q", s)
 }
 
 // list is a flag that is repeated, once per value.

@@ -32,7 +32,7 @@ func (s *trainShow) stepped(done, all int) {
 func (s *trainShow) log(r train.Record) {
 	s.bar.clear()
 	fmt.Fprintf(s.app.err, "epoch %d/%d [%d/%d] loss %.4f (contrastive %.4f, caption %.4f) lr %.3g scale %.3g %.1f samples/s data %.3fs batch %.3fs left %v\n",
-		r.Epoch+1, s.epochs, r.Batch, r.Batches, r.Loss, r.Contrastive, r.Caption, r.LR, r.LogitScale, r.Rate, r.DataTime, r.BatchTime,
+		r.Epoch+1, s.epochs, r.Batch, r.Batches, r.Loss, r.Contrastive, r.Caption, r.LR, r.LogitScale, r.SamplesPerSecond, r.DataTime, r.BatchTime,
 		r.Left.Round(time.Second))
 }
 
