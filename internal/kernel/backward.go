@@ -265,30 +265,3 @@ func (p packing) packColumns(words []float32, stride int, src []float32, row, n 
 		}
 	}
 }
-
-// multiply stores a·b in dst [m, n] of rows of dstRow floats, or adds it, on one
-// thread. It wants scratch of multiplyScratch(k) floats.
-func multiply(dst []float32, dstRow, m, n, k int, a, b operand, add bool, scratch []float32) {
-	stride := (inner.tileRows + 7) &^ 7
-	panel, words, sums := scratch[:k*panelWidth], scratch[k*panelWidth:][:k*stride], scratch[k*(panelWidth+stride):]
-	p := packing{k: k}
-	for n0 := 0; n0 < n; n0 += panelWidth {
-		width := min(panelWidth, n-n0)
-		p.packPanel(panel, b, n0, width)
-		for r0 := 0; r0 < m; r0 += inner.tileRows {
-			rows := min(inner.tileRows, m-r0)
-			p.packBlock(words, stride, a, r0, rows)
-			p.multiply(rows, words, stride, panel, sums)
-			out := dst[r0*dstRow+n0:]
-			var residual []float32
-			if add {
-				residual = out
-			}
-			inner.epilogue(rows, width, out, dstRow, sums, panelWidth, nil, nil, residual, dstRow, None)
-		}
-	}
-}
-
-func multiplyScratch(k int) int {
-	return k*(panelWidth+(inner.tileRows+7)&^7) + inner.tileRows*panelWidth
-}

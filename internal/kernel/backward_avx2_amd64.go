@@ -59,3 +59,9 @@ func pairRowsAVX2(pairs int, n int, dst *float32, dstRow int, src *float32, srcR
 //
 //go:noescape
 func copyRowsAVX2(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+
+// scoresGradAVX2 multiplies p[i·32+j], i < n, j < 32, by inverse[j], and then replaces dp by p·(dp − Σ p·dp)·scale, the sum
+// over i. n > 0.
+//
+//go:noescape
+func scoresGradAVX2(n int, p *float32, dp *float32, inverse *float32, scale float32)

@@ -1872,3 +1872,68 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+// func scoresGradAVX2(n int, p *float32, dp *float32, inverse *float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·scoresGradAVX2(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         dp+16(FP), DX
+	MOVQ         inverse+24(FP), BX
+	VBROADCASTSS scale+32(FP), Y0
+	VMOVUPS      (BX), Y1
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      32(BX), Y2
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      64(BX), Y3
+	VXORPS       Y7, Y7, Y7
+	VMOVUPS      96(BX), Y4
+	VXORPS       Y8, Y8, Y8
+	MOVQ         AX, BX
+	SHLQ         $0x07, BX
+	XORQ         AX, AX
+
+sum:
+	VMULPS      (CX)(AX*1), Y1, Y9
+	VMOVUPS     Y9, (CX)(AX*1)
+	VFMADD231PS (DX)(AX*1), Y9, Y5
+	VMULPS      32(CX)(AX*1), Y2, Y9
+	VMOVUPS     Y9, 32(CX)(AX*1)
+	VFMADD231PS 32(DX)(AX*1), Y9, Y6
+	VMULPS      64(CX)(AX*1), Y3, Y9
+	VMOVUPS     Y9, 64(CX)(AX*1)
+	VFMADD231PS 64(DX)(AX*1), Y9, Y7
+	VMULPS      96(CX)(AX*1), Y4, Y9
+	VMOVUPS     Y9, 96(CX)(AX*1)
+	VFMADD231PS 96(DX)(AX*1), Y9, Y8
+	ADDQ        $+128, AX
+	CMPQ        AX, BX
+	JLT         sum
+	XORQ        AX, AX
+
+store:
+	VMOVUPS (DX)(AX*1), Y1
+	VSUBPS  Y5, Y1, Y1
+	VMULPS  (CX)(AX*1), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (DX)(AX*1)
+	VMOVUPS 32(DX)(AX*1), Y1
+	VSUBPS  Y6, Y1, Y1
+	VMULPS  32(CX)(AX*1), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(DX)(AX*1)
+	VMOVUPS 64(DX)(AX*1), Y1
+	VSUBPS  Y7, Y1, Y1
+	VMULPS  64(CX)(AX*1), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(DX)(AX*1)
+	VMOVUPS 96(DX)(AX*1), Y1
+	VSUBPS  Y8, Y1, Y1
+	VMULPS  96(CX)(AX*1), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(DX)(AX*1)
+	ADDQ    $+128, AX
+	CMPQ    AX, BX
+	JLT     store
+	VZEROUPPER
+	RET

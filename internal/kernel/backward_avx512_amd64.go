@@ -59,3 +59,9 @@ func pairRowsAVX512(pairs int, n int, dst *float32, dstRow int, src *float32, sr
 //
 //go:noescape
 func copyRowsAVX512(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+
+// scoresGradAVX512 multiplies p[i·32+j], i < n, j < 32, by inverse[j], and then replaces dp by p·(dp − Σ p·dp)·scale, the sum
+// over i. n > 0.
+//
+//go:noescape
+func scoresGradAVX512(n int, p *float32, dp *float32, inverse *float32, scale float32)

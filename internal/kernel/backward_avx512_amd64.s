@@ -2054,3 +2054,48 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+// func scoresGradAVX512(n int, p *float32, dp *float32, inverse *float32, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·scoresGradAVX512(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         dp+16(FP), DX
+	MOVQ         inverse+24(FP), BX
+	VBROADCASTSS scale+32(FP), Z0
+	VMOVUPS      (BX), Z1
+	VPXORQ       Z3, Z3, Z3
+	VMOVUPS      64(BX), Z2
+	VPXORQ       Z4, Z4, Z4
+	MOVQ         AX, BX
+	SHLQ         $0x07, BX
+	XORQ         AX, AX
+
+sum:
+	VMULPS      (CX)(AX*1), Z1, Z5
+	VMOVUPS     Z5, (CX)(AX*1)
+	VFMADD231PS (DX)(AX*1), Z5, Z3
+	VMULPS      64(CX)(AX*1), Z2, Z5
+	VMOVUPS     Z5, 64(CX)(AX*1)
+	VFMADD231PS 64(DX)(AX*1), Z5, Z4
+	ADDQ        $+128, AX
+	CMPQ        AX, BX
+	JLT         sum
+	XORQ        AX, AX
+
+store:
+	VMOVUPS (DX)(AX*1), Z1
+	VSUBPS  Z3, Z1, Z1
+	VMULPS  (CX)(AX*1), Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(AX*1)
+	VMOVUPS 64(DX)(AX*1), Z1
+	VSUBPS  Z4, Z1, Z1
+	VMULPS  64(CX)(AX*1), Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(DX)(AX*1)
+	ADDQ    $+128, AX
+	CMPQ    AX, BX
+	JLT     store
+	VZEROUPPER
+	RET

@@ -37,6 +37,10 @@ type backwardOps struct {
 	// to the next multiple of 16 of i. Both round denormal numbers as they like.
 	pairColumns func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
 
+	// scoresGrad multiplies p[i·32+j], i < n, j < 32, by inverse[j], and then replaces
+	// dp by p·(dp − Σ p·dp)·scale, the sum over i.
+	scoresGrad func(n int, p, dp []float32, inverse []float32, scale float32)
+
 	// copyRows stores src[k·srcRow+j] in dst[k·dstRow+j], k < rows, j < n.
 	copyRows func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
 }
@@ -52,6 +56,7 @@ var backwardGeneric = backwardOps{
 	sumSquares:     sumSquaresGeneric,
 	pairRows:       pairRowsGeneric,
 	pairColumns:    pairColumnsGeneric,
+	scoresGrad:     scoresGradGeneric,
 	copyRows:       copyRowsGeneric,
 }
 
@@ -175,6 +180,19 @@ func pairColumnsGeneric(rows, n int, dst []float32, dstRow int, src []float32, s
 		line := src[i*srcRow:][:n]
 		for k := range n / 2 {
 			dst[k*dstRow+i] = math.Float32frombits(uint32(roundBF16(line[2*k])) | uint32(roundBF16(line[2*k+1]))<<16)
+		}
+	}
+}
+
+func scoresGradGeneric(n int, p, dp []float32, inverse []float32, scale float32) {
+	for j := range panelWidth {
+		var sum float64
+		for at := j; at < n*panelWidth; at += panelWidth {
+			p[at] = float32(p[at] * inverse[j])
+			sum += float64(p[at]) * float64(dp[at])
+		}
+		for at := j; at < n*panelWidth; at += panelWidth {
+			dp[at] = float32(float32(p[at]*(dp[at]-float32(sum))) * scale)
 		}
 	}
 }

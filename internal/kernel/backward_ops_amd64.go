@@ -14,6 +14,7 @@ var (
 		sumSquares:     sumSquaresBy(sumSquaresAVX2),
 		pairRows:       pairRowsBy(pairRowsAVX2),
 		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
+		scoresGrad:     scoresGradBy(scoresGradAVX2),
 		copyRows:       copyRowsBy(copyRowsAVX2),
 	}
 	backwardAVX512 = backwardOps{
@@ -27,6 +28,7 @@ var (
 		sumSquares:     sumSquaresBy(sumSquaresAVX512),
 		pairRows:       pairRowsBy(pairRowsAVX512),
 		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
+		scoresGrad:     scoresGradBy(scoresGradAVX512),
 		copyRows:       copyRowsBy(copyRowsAVX512),
 	}
 )
@@ -153,6 +155,15 @@ func copyRowsBy(f func(rows, n int, dst *float32, dstRow int, src *float32, srcR
 		if rows > 0 && n > 0 {
 			_, _ = dst[(rows-1)*dstRow+n-1], src[(rows-1)*srcRow+n-1]
 			f(rows, n, &dst[0], dstRow, &src[0], srcRow)
+		}
+	}
+}
+
+func scoresGradBy(f func(n int, p, dp, inverse *float32, scale float32)) func(n int, p, dp []float32, inverse []float32, scale float32) {
+	return func(n int, p, dp []float32, inverse []float32, scale float32) {
+		if n > 0 {
+			_, _, _ = p[n*panelWidth-1], dp[n*panelWidth-1], inverse[panelWidth-1]
+			f(n, &p[0], &dp[0], &inverse[0], scale)
 		}
 	}
 }

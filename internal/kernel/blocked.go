@@ -92,7 +92,7 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 			j := k * step
 			inner.tile[F32](min(step, seen-j), d, packed[k*d*stride:], stride, queries, scores[j*panelWidth:])
 		}
-		t.hide(scores[:seen*panelWidth], b, q0)
+		a.hide(scores[:seen*panelWidth], b, q0)
 		inner.softmaxColumns(seen, scores, scale, inverse)
 		tiles := (d + step - 1) / step
 		for k := range tiles {
@@ -110,8 +110,7 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 
 // hide sets the scores of keys that a query does not see to -Inf. The scores are
 // those of queries q0, q0+1, ….
-func (t *attentionTask) hide(scores []float32, b, q0 int) {
-	a := &t.a
+func (a *Attention) hide(scores []float32, b, q0 int) {
 	inf := float32(math.Inf(-1))
 	for j := 1; j*panelWidth < len(scores); j++ {
 		row := scores[j*panelWidth:][:panelWidth]

@@ -105,6 +105,7 @@ func (d *CPU) gradient(o G.Op, out Operand, in []Operand) (Kernel, error) {
 			return nil, err
 		}
 		task := &t
+		task.Precision = d.opts.Precision
 		return d.each(task.Run), nil
 	case *op.EmbedGrad:
 		ids, table := ints(in[0]), &op.Embed{}

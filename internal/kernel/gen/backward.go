@@ -21,6 +21,7 @@ func backwardKernels(v isa) {
 	sumSquaresKernel(v)
 	pairRowsKernel(v, false)
 	copyRowsKernel(v)
+	scoresGradKernel(v)
 }
 
 // elements runs body for all n elements, whole vectors and then the masked
@@ -688,6 +689,56 @@ func pairColumnsKernel(v isa) {
 	DECQ(n)
 	JNZ(LabelRef("loop"))
 	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// scoresGradKernel emits the gradient of a softmax whose scores lie as a panel,
+// with a query in each of 32 columns; see softmaxColumnsKernel.
+func scoresGradKernel(v isa) {
+	name := "scoresGrad" + v.name
+	TEXT(name, 4, "func(n int, p, dp, inverse *float32, scale float32)")
+	Doc(name+" multiplies p[i·32+j], i < n, j < 32, by inverse[j], and then replaces dp by p·(dp − Σ p·dp)·scale, the sum",
+		"over i. n > 0.")
+	Pragma("noescape")
+	n, p, dp := Load(Param("n"), GP64()), Load(Param("p"), GP64()), Load(Param("dp"), GP64())
+	inverse := Load(Param("inverse"), GP64())
+	scale := v.reg()
+	s, _ := Param("scale").Resolve()
+	VBROADCASTSS(s.Addr, scale)
+	lines := panelBytes / v.bytes
+	inv, sums, x, y := v.regs(lines), v.regs(lines), v.reg(), v.reg()
+	for l := range lines {
+		VMOVUPS(Mem{Base: inverse, Disp: l * v.bytes}, inv[l])
+		v.zero(sums[l])
+	}
+	at, end := GP64(), GP64()
+	MOVQ(n, end)
+	SHLQ(Imm(7), end)
+	XORQ(at, at)
+	Label("sum")
+	for l := range lines {
+		m := Mem{Base: p, Index: at, Scale: 1, Disp: l * v.bytes}
+		VMULPS(m, inv[l], x)
+		VMOVUPS(x, m)
+		VFMADD231PS(Mem{Base: dp, Index: at, Scale: 1, Disp: l * v.bytes}, x, sums[l])
+	}
+	ADDQ(I32(panelBytes), at)
+	CMPQ(at, end)
+	JLT(LabelRef("sum"))
+	XORQ(at, at)
+	Label("store")
+	for l := range lines {
+		m := Mem{Base: dp, Index: at, Scale: 1, Disp: l * v.bytes}
+		VMOVUPS(m, y)
+		VSUBPS(sums[l], y, y)
+		VMULPS(Mem{Base: p, Index: at, Scale: 1, Disp: l * v.bytes}, y, y)
+		VMULPS(scale, y, y)
+		VMOVUPS(y, m)
+	}
+	ADDQ(I32(panelBytes), at)
+	CMPQ(at, end)
+	JLT(LabelRef("store"))
 	VZEROUPPER()
 	RET()
 }
