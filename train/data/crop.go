@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/seed-e0874532/coca/preprocess"
 )
@@ -69,14 +70,32 @@ func cut(img *preprocess.Image, left, top, width, height int) *preprocess.Image 
 }
 
 // Transform turns a picture into the pixels of a training step: crop, resize to
-// the model's size whatever the ratio, RGB, normalise.
+// the model's size whatever the ratio, RGB, colours, normalise.
 type Transform struct {
-	// Model says size, mean, deviation and filter. Its resize mode counts
-	// without a crop only.
+	// Model says size, mean, deviation and, without a crop, filter and resize mode.
 	Model preprocess.Config
 
-	// Crop is nil for validation, which sees what a caption sees.
+	// Crop is nil for validation, which sees what a caption sees: nothing of what
+	// follows acts then.
 	Crop *Crop
+
+	Jitter *Jitter // nil: colours stay
+	Grey   float64 // the probability that a picture becomes grey
+}
+
+// Validate returns the error of the first part that cannot be used.
+func (t Transform) Validate() error {
+	err := t.Model.Validate()
+	if err == nil && t.Crop != nil {
+		err = t.Crop.Validate()
+	}
+	if err == nil && t.Jitter != nil {
+		err = t.Jitter.Validate()
+	}
+	if err == nil && !(t.Grey >= 0 && t.Grey <= 1) {
+		err = &Error{"aug-cfg", "gray_scale_prob", "0 to 1", fmt.Sprint(t.Grey)}
+	}
+	return err
 }
 
 // ApplyTo writes [3, Height, Width] to dst.
@@ -89,8 +108,27 @@ func (t Transform) ApplyTo(dst []float32, img *preprocess.Image, r *rand.Rand) e
 		return c.ApplyTo(dst, img) // which refuses it
 	}
 	left, top, width, height := t.Crop.Box(r, img.Width, img.Height)
-	c.ResizeMode = preprocess.Squash
-	return c.ApplyTo(dst, cut(img, left, top, width, height))
+	c.ResizeMode, c.Interpolation = preprocess.Squash, preprocess.Bicubic
+	part := cut(img, left, top, width, height)
+	if t.Jitter == nil && t.Grey == 0 {
+		return c.ApplyTo(dst, part)
+	}
+	colours, err := c.RGB(part)
+	if err != nil {
+		return err
+	}
+	if colours == img { // it belongs to others, too
+		own := *img
+		own.Pix = slices.Clone(img.Pix)
+		colours = &own
+	}
+	if t.Jitter != nil {
+		t.Jitter.apply(colours, r)
+	}
+	if t.Grey > 0 && r.Float64() < t.Grey {
+		greyScale(colours.Pix)
+	}
+	return c.ApplyTo(dst, colours)
 }
 
 // rgb converts a picture as Pillow does before anything else happens to it.

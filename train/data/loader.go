@@ -74,13 +74,8 @@ type item struct {
 // Load starts to read an epoch. The loader stops when ctx ends; Close must be
 // called in any case.
 func Load(ctx context.Context, s Source, epoch int, o Options) (*Loader, error) {
-	if err := o.Transform.Model.Validate(); err != nil {
+	if err := o.Transform.Validate(); err != nil {
 		return nil, err
-	}
-	if o.Transform.Crop != nil {
-		if err := o.Transform.Crop.Validate(); err != nil {
-			return nil, err
-		}
 	}
 	for name, n := range map[string]int{"batch-size": o.Batch - 1, "workers": o.Workers, "samples ahead": o.Ahead, "records to pass over": o.From} {
 		if n < 0 {
