@@ -106,19 +106,19 @@ func (m *CoCa) ScoreGraph(batch, length, rows int, keys []*tensor.Dense) (*TextG
 	for i, k := range keys {
 		nodes = append(nodes, g.Bind(fmt.Sprintf("keys.%d", i), k))
 	}
-	m.encodeText(g, batch, length)
+	m.encodeText(g, batch, length, op.Last)
 	if len(keys) > 0 {
 		m.decode(g, rows, nodes)
 	}
 	return g, g.Err()
 }
 
-func (m *CoCa) encodeText(g *TextGraph, batch, length int) {
+func (m *CoCa) encodeText(g *TextGraph, batch, length int, class op.Place) {
 	if length > m.Config.Text.ContextLength {
 		g.Fail(fmt.Errorf("text: want at most %d ids, got %d", m.Config.Text.ContextLength, length))
 	}
 	g.IDs = g.Input("ids", tensor.Int32, batch, length)
-	g.Latent, g.Tokens = m.Text.Forward(g.Builder, g.IDs)
+	g.Latent, g.Tokens = m.Text.Forward(g.Builder, g.IDs, class)
 	g.Features = g.Tap("text_features", g.Normalize(g.Latent))
 }
 
@@ -142,10 +142,14 @@ type Graph struct {
 // Graph builds the whole model for a batch of pairs; the logits are those of
 // the first rows tokens of each text.
 func (m *CoCa) Graph(batch, length, rows int) (*Graph, error) {
+	return m.graph(batch, length, rows, op.Last)
+}
+
+func (m *CoCa) graph(batch, length, rows int, class op.Place) (*Graph, error) {
 	b := op.NewBuilder()
 	g := &Graph{Builder: b, Image: ImageGraph{Builder: b}, Text: TextGraph{Builder: b}}
 	m.encodeImage(&g.Image, batch)
-	m.encodeText(&g.Text, batch, length)
+	m.encodeText(&g.Text, batch, length, class)
 	m.decode(&g.Text, rows, g.Image.Keys)
 	return g, g.Err()
 }

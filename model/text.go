@@ -45,14 +45,15 @@ func newText(l *nn.Loader, c Config) Text {
 func (t Text) projected() bool { return t.cfg.ProjType != "none" }
 
 // Forward maps ids [B, L] to the text feature before its L2 normalisation
-// [B, E] and the text tokens for the decoder [B, L, T].
-func (t Text) Forward(b *op.Builder, ids *G.Node) (feature, tokens *G.Node) {
+// [B, E] and the text tokens for the decoder [B, L, T]. The class token stands
+// behind the ids, or, with op.End, where the context ends.
+func (t Text) Forward(b *op.Builder, ids *G.Node, class op.Place) (feature, tokens *G.Node) {
 	if b.Err() != nil {
 		return nil, nil
 	}
 	defer b.Enter("text")()
 	length := ids.Shape()[1]
-	x, hidden := t.embed(b, ids) // [B, L] → [B, L(+1), T]
+	x, hidden := t.embed(b, ids, class) // [B, L] → [B, L(+1), T]
 	attend := nn.Causal
 	if t.cfg.NoCausalMask {
 		attend = nn.Hidden
@@ -70,12 +71,12 @@ func (t Text) Forward(b *op.Builder, ids *G.Node) (feature, tokens *G.Node) {
 // embed maps ids [B, L] to the tokens that the first block sees, [B, L(+1), T],
 // and to the keys that are hidden from all of them, [B, L+1], nil without a
 // class token.
-func (t Text) embed(b *op.Builder, ids *G.Node) (x, hidden *G.Node) {
+func (t Text) embed(b *op.Builder, ids *G.Node, class op.Place) (x, hidden *G.Node) {
 	defer b.Enter("embed")()
 	x = t.Token.Forward(b, ids) // [B, L] → [B, L, T]
 	place := op.Nowhere
 	if t.cfg.EmbedCLS {
-		place, hidden = op.Last, b.PaddingMask(ids, int32(t.cfg.PadID))
+		place, hidden = class, b.PaddingMask(ids, int32(t.cfg.PadID))
 	}
 	x = b.Positions(x, b.Weight(t.Pos), b.Weight(t.Class), place) // → [B, L(+1), T]
 	return b.Tap("text.embedding", x), hidden

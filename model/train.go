@@ -35,11 +35,34 @@ type TrainGraph struct {
 	gradients []Gradient
 }
 
+// TrainLength is the least length to which texts of the whole context, as rows of
+// ids, can be cut for a [CoCa.TrainGraph]: what is cut off is padding that
+// neither loss depends on. The class token sees one padding token behind a text
+// (OpenCLIP's mask is shifted by one), so that one stays.
+func (m *CoCa) TrainLength(ids []int32) int {
+	c := m.Config.Text
+	context := c.ContextLength
+	exact := c.PadID == IgnoredID && !c.NoCausalMask && (c.EmbedCLS || c.PoolType != "last")
+	if !exact || len(ids) == 0 {
+		return context
+	}
+	length := 1
+	for ; len(ids) >= context; ids = ids[context:] {
+		n := context
+		for n > length && ids[n-1] == IgnoredID {
+			n--
+		}
+		length = max(length, n)
+	}
+	return min(length+1, context)
+}
+
 // TrainGraph builds the graph of one training step on pairs of an image and a
-// text of a fixed length: the text's ids are what the decoder reads (all but the
-// last) and what it should predict (all but the first).
+// text: the text's ids are what the decoder reads (all but the last) and what it
+// should predict (all but the first). Texts are as long as the context, or cut to
+// a length that [CoCa.TrainLength] allows; losses and gradients are the same.
 func (m *CoCa) TrainGraph(batch, length int, w LossWeights) (*TrainGraph, error) {
-	model, err := m.Graph(batch, length, length-1)
+	model, err := m.graph(batch, length, length-1, op.End)
 	if err != nil {
 		return nil, err
 	}

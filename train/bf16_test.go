@@ -21,6 +21,7 @@ func precisions(t *testing.T) (wide, narrow *subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Text.ContextLength = 12
 	// Formula weights make logits of ten and more, as no model has them that begins.
 	small := func(s *subject) *subject {
 		for i := range s.parameters.Lookup("text_decoder.text_projection").Value {

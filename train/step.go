@@ -24,6 +24,10 @@ type Step struct {
 // tensor, such as a part of a slab; a gradient that it gives none for is not computed, nor
 // what only that would need. Without memory, each gradient has its own.
 func NewStep(g *model.TrainGraph, dev exec.Device, memory func(name string, elements int) []float32) (*Step, error) {
+	return newStep(g, dev, new(exec.Arena), memory)
+}
+
+func newStep(g *model.TrainGraph, dev exec.Device, arena *exec.Arena, memory func(name string, elements int) []float32) (*Step, error) {
 	if memory == nil {
 		memory = func(_ string, n int) []float32 { return make([]float32, n) }
 	}
@@ -48,7 +52,7 @@ func NewStep(g *model.TrainGraph, dev exec.Device, memory func(name string, elem
 		outputs = append(outputs, d.Node)
 	}
 	var err error
-	s.Program, err = exec.CompileTo(dev, into, outputs...)
+	s.Program, err = arena.CompileTo(dev, into, outputs...)
 	return s, err
 }
 

@@ -39,6 +39,26 @@ func Compile(dev Device, outputs ...*G.Node) (*Program, error) {
 // CompileTo is Compile for outputs of which some are written to memory of the
 // caller, such as the gradients of all weights to one slab.
 func CompileTo(dev Device, memory map[*G.Node]*tensor.Dense, outputs ...*G.Node) (*Program, error) {
+	return new(Arena).CompileTo(dev, memory, outputs...)
+}
+
+// Arena is memory for the intermediates of several programs that never run at the
+// same time, such as one for each length of texts. What a program's run leaves in its
+// outputs is its own; what it leaves in the arena, the next run of any program overwrites.
+type Arena struct{ memory []float32 }
+
+// floats gives the arena's memory, or new memory if that is too small; programs
+// that have the old one keep it.
+func (a *Arena) floats(size int) []float32 {
+	if size > len(a.memory) {
+		a.memory = newArena(size)
+	}
+	return a.memory[:size:size]
+}
+
+// CompileTo is the function [CompileTo] for a program whose intermediates lie in the
+// arena. Compile the largest program first, so that all share its memory.
+func (a *Arena) CompileTo(dev Device, memory map[*G.Node]*tensor.Dense, outputs ...*G.Node) (*Program, error) {
 	g, err := view(outputs)
 	if err != nil {
 		return nil, err
@@ -64,7 +84,7 @@ func CompileTo(dev Device, memory map[*G.Node]*tensor.Dense, outputs ...*G.Node)
 	}
 	where, size := plan(dev, g, p.outputs)
 	p.arena = size
-	if err := p.bind(dev, g, where, newArena(size)); err != nil {
+	if err := p.bind(dev, g, where, a.floats(size)); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -125,7 +125,8 @@ type Place uint8
 const (
 	Nowhere Place = iota // no class token: only positions are added
 	First
-	Last
+	Last // behind the tokens, at the position of its row
+	End  // behind the tokens, at the table's last position, wherever its row is
 )
 
 // Positions joins a class token to a sequence and adds the positional
@@ -145,7 +146,7 @@ func (b *Builder) Positions(x, table, class *G.Node, place Place) *G.Node {
 	operands := []*G.Node{x, table}
 	attr := ""
 	if place != Nowhere {
-		operands, attr = append(operands, class), [...]string{"", "class first", "class last"}[place]
+		operands, attr = append(operands, class), [...]string{"", "class first", "class last", "class at the end"}[place]
 	}
 	if !b.usable("Positions", operands...) {
 		return nil
@@ -194,21 +195,24 @@ func (o *Positions) Run(y, x, table, class []float32, shape tensor.Shape) {
 	tokens, d := shape[1], shape[2]
 	for item := range shape[0] {
 		row := 0
-		put := func(v []float32) {
-			dst, pos := y[row*d:][:d], table[row*d:][:d]
+		put := func(v []float32, position int) {
+			dst, pos := y[row*d:][:d], table[position*d:][:d]
 			for i := range dst {
 				dst[i] = v[i] + pos[i]
 			}
 			row++
 		}
 		if o.Place == First {
-			put(class)
+			put(class, 0)
 		}
 		for t := range tokens {
-			put(x[(item*tokens+t)*d:][:d])
+			put(x[(item*tokens+t)*d:][:d], row)
 		}
-		if o.Place == Last {
-			put(class)
+		switch o.Place {
+		case Last:
+			put(class, row)
+		case End:
+			put(class, len(table)/d-1)
 		}
 		y = y[row*d:]
 	}

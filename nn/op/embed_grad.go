@@ -81,26 +81,32 @@ func (o *Positions) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	if o.Place == First {
 		first, class = 1, 0
 	}
-	gradients := []*G.Node{b.Rows(grad, first, first+tokens), b.batchSum(grad, 0, grad.Shape()[1], in[1].Shape())}
+	gradients := []*G.Node{b.Rows(grad, first, first+tokens), b.batchSum(grad, 0, grad.Shape()[1], o.Place == End, in[1].Shape())}
 	if o.Place != Nowhere {
-		gradients = append(gradients, b.batchSum(grad, class, class+1, in[2].Shape()))
+		gradients = append(gradients, b.batchSum(grad, class, class+1, false, in[2].Shape()))
 	}
 	return o.done(gradients...)
 }
 
 // BatchSum is the sum over the batch of the rows Lo to Hi of x [B, T, d], in the
 // given shape: [P, d] of which the rows beyond Hi − Lo are 0, or [d] for one row.
+// With End, the last of the rows goes to the shape's last row.
 type BatchSum struct {
 	core
 	Lo, Hi int
+	End    bool
 	Shape  tensor.Shape
 }
 
-func (b *Builder) batchSum(x *G.Node, lo, hi int, shape tensor.Shape) *G.Node {
+func (b *Builder) batchSum(x *G.Node, lo, hi int, end bool, shape tensor.Shape) *G.Node {
 	if !b.usable("BatchSum", x) {
 		return nil
 	}
-	o := &BatchSum{b.core("BatchSum", fmt.Sprintf("%d:%d", lo, hi), len(shape), x), lo, hi, shape.Clone()}
+	attrs := fmt.Sprintf("%d:%d of %v", lo, hi, shape)
+	if end {
+		attrs += ", last at the end"
+	}
+	o := &BatchSum{b.core("BatchSum", attrs, len(shape), x), lo, hi, end, shape.Clone()}
 	return b.apply(o, x)
 }
 
@@ -127,13 +133,19 @@ func (o *BatchSum) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 
 // Run computes the operator on slices; x has the given shape.
 func (o *BatchSum) Run(y, x []float32, shape tensor.Shape) {
-	n, item := (o.Hi-o.Lo)*shape[2], shape[1]*shape[2]
+	n, d, item := (o.Hi-o.Lo)*shape[2], shape[2], shape[1]*shape[2]
 	for i := range n {
 		sum := 0.0
-		for at := o.Lo*shape[2] + i; at < len(x); at += item {
+		for at := o.Lo*d + i; at < len(x); at += item {
 			sum += float64(x[at])
 		}
 		y[i] = float32(sum)
+	}
+	if o.End && n < len(y) {
+		copy(y[len(y)-d:], y[n-d:n])
+		n -= d
+		clear(y[n : len(y)-d])
+		return
 	}
 	clear(y[n:])
 }
