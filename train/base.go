@@ -12,6 +12,7 @@ import (
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/tokenizer"
+	"github.com/seed-e0874532/coca/train/data"
 	"github.com/seed-e0874532/coca/weights"
 )
 
@@ -245,33 +246,11 @@ func readSmall(path string) ([]byte, error) {
 }
 
 // SetPreprocess changes how pictures are prepared, as --image-mean, --image-std,
-// --image-interpolation and --image-resize-mode do. Empty values change nothing.
-func (b *Base) SetPreprocess(mean, std []float64, interpolation, resizeMode string) error {
-	p := b.Preprocess
-	for _, f := range []struct {
-		name string
-		list []float64
-		to   *[3]float64
-	}{{"image-mean", mean, &p.Mean}, {"image-std", std, &p.Std}} {
-		switch len(f.list) {
-		case 0:
-		case 1:
-			*f.to = [3]float64{f.list[0], f.list[0], f.list[0]}
-		case 3:
-			copy(f.to[:], f.list)
-		default:
-			return &ConfigError{f.name, "one or three numbers", fmt.Sprint(f.list)}
-		}
+// --image-interpolation and --image-resize-mode do.
+func (b *Base) SetPreprocess(o data.Override) error {
+	p, err := o.Apply(b.Preprocess)
+	if err == nil {
+		b.Preprocess = p
 	}
-	if interpolation != "" {
-		p.Interpolation = preprocess.Interpolation(interpolation)
-	}
-	if resizeMode != "" {
-		p.ResizeMode = preprocess.ResizeMode(resizeMode)
-	}
-	if err := p.Validate(); err != nil {
-		return err
-	}
-	b.Preprocess = p
-	return nil
+	return err
 }

@@ -32,7 +32,7 @@ func ExampleNew() {
 	}
 	o := train.Defaults(base.Name)
 	o.Dir = filepath.Join(dir, "logs", "mine")
-	o.Data = train.DataOptions{Path: table, Crop: data.DefaultCrop}
+	o.Data = train.DataOptions{Path: table, Augment: data.Augment{Crop: data.DefaultCrop}}
 	o.Batch, o.Epochs, o.LR, o.Warmup = 2, 2, 1e-5, 0
 	o.Saved = func(path string) { fmt.Println(filepath.Base(path)) }
 	t, err := train.New(base, "", o)

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/seed-e0874532/coca/nn/op"
-	"github.com/seed-e0874532/coca/preprocess"
 	"github.com/seed-e0874532/coca/train/data"
 	"github.com/seed-e0874532/coca/train/record"
 )
@@ -94,10 +92,8 @@ func (t *Trainer) load(ctx context.Context, epoch, from int) (*data.Loader, erro
 		return l, nil
 	}
 	o := &t.options
-	crop, pre := o.Data.Crop, t.base.Preprocess
-	pre.Interpolation = preprocess.Bicubic // always, as in OpenCLIP: --image-interpolation is for inference
 	return data.Load(ctx, t.source, epoch, data.Options{
-		Batch: o.Batch, Transform: data.Transform{Model: pre, Crop: &crop},
+		Batch: o.Batch, Transform: o.Data.Augment.Transform(t.base.Preprocess),
 		Workers: o.Data.Workers, Seed: o.Seed, From: from, Skipped: o.Skipped,
 	})
 }
@@ -160,15 +156,14 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 		rate = t.schedule.Rate(number)
 	}
 	t.rate = rate
-	graph := t.step.Graph
-	copy(op.Floats(graph.Image.Pixels.Value()), b.Pixels)
-	ids := op.Ints(graph.Text.IDs.Value())
-	length := t.base.Config.Text.ContextLength
-	t.encode(ids, b.Captions, length)
-	if err := t.step.Run(ctx); err != nil {
+	step, err := t.feed(b)
+	if err != nil {
 		return err
 	}
-	contrastive, caption := t.step.Losses()
+	if err := step.Run(ctx); err != nil {
+		return err
+	}
+	contrastive, caption := step.Losses()
 	loss := contrastive + caption
 	if v := float64(loss); math.IsNaN(v) || math.IsInf(v, 0) {
 		return &DivergedError{number, v}
@@ -195,13 +190,6 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 		return t.record(r)
 	}
 	return nil
-}
-
-// encode writes the ids of captions, [n, length].
-func (t *Trainer) encode(ids []int32, captions []string, length int) {
-	for i, text := range captions {
-		copy(ids[i*length:][:length], t.base.Tokenizer.EncodeFixed(text, length))
-	}
 }
 
 // meter measures time between two records.

@@ -157,5 +157,6 @@ type DataOptions struct {
 	CSV     data.CSVOptions
 	Samples int // of an epoch; of webdataset and synthetic
 	Workers int // goroutines that decode; 0: one per processor
-	Crop    data.Crop
+
+	Augment data.Augment // of pictures to train on
 }

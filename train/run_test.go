@@ -160,7 +160,7 @@ func TestValidation(t *testing.T) {
 	}
 	o := options(csv, dir)
 	o.Val, o.ValFrequency, o.ValCaptions, o.Batch, o.LR = train.DataOptions{Path: csv}, 2, 3, 4, 0
-	o.Data.Crop.Scale, o.Data.Crop.Ratio = [2]float64{1, 1}, [2]float64{1, 1}
+	o.Data.Augment.Crop.Scale, o.Data.Augment.Crop.Ratio = [2]float64{1, 1}, [2]float64{1, 1}
 	o.Losses = model.LossWeights{Contrastive: 1, Caption: 1}
 	var found []*train.Validation
 	o.Validated = func(v *train.Validation) error { found = append(found, v); return nil }

@@ -25,14 +25,13 @@ type Trainer struct {
 	model      *model.CoCa
 	parameters *Parameters
 	dev        *exec.CPU
-	step       *Step
+	programs   programs
 	optimizer  state
 	clipper    *Clipper
 	schedule   Schedule
 
 	source    data.Source
-	valSource data.Source // nil without validation
-	validator validator
+	valSource data.Source  // nil without validation
 	perEpoch  int          // batches
 	ahead     *data.Loader // of the next epoch, begun at the end of this one
 	position  Position
@@ -91,19 +90,6 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 	}
 	t.records, err = record.Open(o.Dir, keep)
 	return t, err
-}
-
-// compile makes the program of a step.
-func (t *Trainer) compile() error {
-	if t.source == nil {
-		return nil
-	}
-	graph, err := t.model.TrainGraph(t.options.Batch, t.base.Config.Text.ContextLength, t.options.Losses)
-	if err != nil {
-		return err
-	}
-	t.step, err = NewStep(graph, t.dev, t.parameters.Memory)
-	return err
 }
 
 // Close gives back threads and files.

@@ -80,7 +80,7 @@ func table(t testing.TB, further ...string) string {
 // options of a short run of the tiny model on a table.
 func options(csv, dir string) train.Options {
 	o := train.Defaults("tiny")
-	o.Data = train.DataOptions{Path: csv, Crop: data.DefaultCrop}
+	o.Data = train.DataOptions{Path: csv, Augment: data.Augment{Crop: data.DefaultCrop}}
 	o.Batch, o.Epochs, o.Warmup, o.LR, o.Threads, o.LogEvery = 3, 3, 2, 3e-3, 2, 1
 	o.Dir, o.SaveFrequency, o.ClipNorm = dir, 0, 1
 	return o

@@ -6,11 +6,6 @@ import (
 	"io"
 	"slices"
 
-	G "gorgonia.org/gorgonia"
-
-	"github.com/seed-e0874532/coca/model"
-	"github.com/seed-e0874532/coca/nn/exec"
-	"github.com/seed-e0874532/coca/nn/op"
 	"github.com/seed-e0874532/coca/train/data"
 )
 
@@ -35,36 +30,6 @@ type Pair struct {
 	Pixels        []float32 // [3, H, W]
 }
 
-// validator is the model without gradients, for batches of two sizes: full ones and the last.
-type validator struct {
-	programs map[int]*valProgram
-}
-
-type valProgram struct {
-	graph *model.TrainGraph
-	*exec.Program
-}
-
-func (t *Trainer) valProgram(batch int) (*valProgram, error) {
-	if p := t.validator.programs[batch]; p != nil {
-		return p, nil
-	}
-	g, err := t.model.TrainGraph(batch, t.base.Config.Text.ContextLength, model.LossWeights{Contrastive: 1, Caption: 1})
-	if err != nil {
-		return nil, err
-	}
-	p := &valProgram{graph: g}
-	outputs := []*G.Node{g.Contrastive, g.Caption, g.Image.Features, g.Text.Features}
-	if p.Program, err = exec.Compile(t.dev, outputs...); err != nil {
-		return nil, err
-	}
-	if t.validator.programs == nil {
-		t.validator.programs = map[int]*valProgram{}
-	}
-	t.validator.programs[batch] = p
-	return p, nil
-}
-
 // validate measures the model on the validation set.
 func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
 	o := &t.options
@@ -85,12 +50,10 @@ func (t *Trainer) validate(ctx context.Context) (*Validation, error) {
 			return nil, err
 		}
 		n := len(b.Captions)
-		p, err := t.valProgram(n)
+		p, err := t.feedVal(b)
 		if err != nil {
 			return nil, err
 		}
-		copy(op.Floats(p.graph.Image.Pixels.Value()), b.Pixels)
-		t.encode(op.Ints(p.graph.Text.IDs.Value()), b.Captions, t.base.Config.Text.ContextLength)
 		if err := p.Run(ctx); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/train"
+	"github.com/seed-e0874532/coca/train/data"
 	"github.com/spf13/cobra"
 )
 
@@ -43,6 +44,9 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 	base, err := f.base(ctx, a)
 	if err != nil {
 		return flagError(err)
+	}
+	if unused := f.Data.Augment.Unused; len(unused) > 0 {
+		a.warn("--aug-cfg: %s change nothing, as in OpenCLIP", strings.Join(unused, ", "))
 	}
 	show := &trainShow{app: a, ctx: ctx, epochs: f.Epochs}
 	f.Options.Stepped, f.Options.Log, f.Options.Skipped, f.Options.Saved, f.Options.Validated = show.stepped, show.log, show.skipped, show.saved, show.validated
@@ -106,7 +110,7 @@ func (f *trainFlags) base(ctx context.Context, a *app) (*train.Base, error) {
 		err = b.SetContextLength(f.contextLength)
 	}
 	if err == nil {
-		err = b.SetPreprocess(f.imageMean, f.imageStd, f.interpolation, f.resizeMode)
+		err = b.SetPreprocess(data.Override{Mean: f.imageMean, Std: f.imageStd, Interpolation: f.interpolation, ResizeMode: f.resizeMode})
 	}
 	return b, err
 }

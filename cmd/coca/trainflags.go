@@ -25,6 +25,7 @@ type trainFlags struct {
 	interpolation     string
 	resizeMode        string
 	precision         string
+	augCfg            []string
 	reportTo          reports
 	contextLength     int
 	scheduler         string
@@ -51,6 +52,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.Var(&f.imageSize, "force-image-size", "another size of the pictures; given twice: height and width")
 	flags.IntVar(&f.contextLength, "force-context-length", 0, "another length of the texts")
 
+	flags.StringArrayVar(&f.augCfg, "aug-cfg", nil, "augmentation as key=value, such as 'scale=(0.9, 1.0)' (repeat for more keys)")
 	flags.Var(&f.imageMean, "image-mean", "mean of the channels: once, or for each of the three")
 	flags.Var(&f.imageStd, "image-std", "standard deviation of the channels: once, or for each of the three")
 	flags.StringVar(&f.interpolation, "image-interpolation", "", "bicubic, bilinear or random, for inference")
@@ -131,7 +133,10 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 		}
 		o.Muon.Ratio = f.muonLR / o.LR
 	}
-	o.Data.Crop = data.DefaultCrop
+	var err error
+	if o.Data.Augment, err = data.ParseAugCfg(f.augCfg); err != nil {
+		return flagError(err)
+	}
 	o.Val.Kind, o.Val.CSV, o.Val.Workers = o.Data.Kind, o.Data.CSV, o.Data.Workers
 	if o.Val.Kind == "synthetic" && o.Val.Samples == 0 {
 		o.Val.Kind = ""
@@ -151,6 +156,10 @@ func flagError(err error) error {
 	var option *train.ConfigError
 	if errors.As(err, &option) && !strings.ContainsAny(option.Field, " /.") {
 		return usage("--%s: want %s, got %s", option.Field, option.Want, option.Found)
+	}
+	var set *data.Error
+	if errors.As(err, &set) && !strings.ContainsAny(set.Name, " /.") {
+		return usage("--%s: %s: want %s, got %s", set.Name, set.Thing, set.Want, set.Found)
 	}
 	return usageError{err}
 }
