@@ -260,3 +260,26 @@ func TestDiverged(t *testing.T) {
 		t.Error(diverged)
 	}
 }
+
+// TestInterruptedValidation stops a run at the last step of an epoch, before
+// its validation, and goes on: every epoch is validated once, and the run ends like one that
+// nothing disturbed.
+func TestInterruptedValidation(t *testing.T) {
+	base, csv, straight, broken := tiny(t), table(t), t.TempDir(), t.TempDir()
+	o := options(csv, straight)
+	o.Val = train.DataOptions{Path: csv}
+	runTo(t, base, o, 0)
+	o.Dir, o.Resume = broken, "latest"
+	runTo(t, base, o, 5) // of 15
+	runTo(t, base, o, 15)
+	runTo(t, base, o, 0)
+	same(t, straight, broken, "epoch_3")
+	a, err := os.ReadFile(filepath.Join(straight, record.ResultsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(broken, record.ResultsName))
+	if err != nil || string(a) != string(b) || strings.Count(string(a), "\n") != 3 {
+		t.Errorf("results differ (%v):\n%s\n%s", err, a, b)
+	}
+}
