@@ -14,8 +14,6 @@ type Hand struct {
 	art           *Artwork
 	side          int
 	canvas, other []float32 // [side][side][3]
-	noise         []float32
-	img           *image.YCbCr
 	rgba          *image.RGBA
 	buf           bytes.Buffer
 }
@@ -173,19 +171,22 @@ func (h *Hand) disturb(r *rand.Rand) {
 		}
 	}
 	if r.IntN(4) == 0 {
-		if h.noise == nil {
-			h.noise = make([]float32, 4096)
-			for i := range h.noise {
-				h.noise[i] = float32(r.NormFloat64())
-			}
-		}
 		amount, at := float32(0.01+0.05*r.Float64()), r.Uint32()
 		for i := range h.canvas {
-			h.canvas[i] += amount * h.noise[at>>20]
+			h.canvas[i] += amount * grain[at>>20]
 			at = at*1664525 + 1013904223
 		}
 	}
 }
+
+// grain are normal numbers, of which noise takes a new order each time: drawing as many would cost more than the scene.
+var grain = func() (list [4096]float32) {
+	r := rand.New(rand.NewPCG(0, 0))
+	for i := range list {
+		list[i] = float32(r.NormFloat64())
+	}
+	return list
+}()
 
 // blur is Gaussian, with a radius of three pixels.
 func (h *Hand) blur(sigma float64) {

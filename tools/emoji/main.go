@@ -31,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	commands := map[string]func(context.Context, []string) error{"generate": generate, "tokenizer": trainTokenizer, "eval": evaluate}
+	commands := map[string]func(context.Context, []string) error{"generate": generate, "tokenizer": trainTokenizer, "eval": evaluate, "sheet": sheet}
 	if len(args) == 0 || commands[args[0]] == nil {
 		return fmt.Errorf("want a command, found %q\n%s", strings.Join(args, " "), usage)
 	}
