@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Task is work that can be cut into independent pieces. Do computes piece i;
@@ -38,6 +39,7 @@ type Pool struct {
 	_      [64]byte
 	failed atomic.Pointer[PanicError]
 	closed atomic.Bool
+	caller atomic.Int32 // the processor that the caller of Run was on
 
 	waiting atomic.Bool   // the caller is blocked until the last worker leaves,
 	done    chan struct{} // which then sends here
@@ -48,8 +50,11 @@ type Pool struct {
 const stateOpen = 1 << 31
 
 type worker struct {
-	asleep atomic.Bool
-	wake   chan struct{}
+	asleep    atomic.Bool
+	wake      chan struct{}
+	processor atomic.Int32 // where it was when it last looked
+	looked    time.Time    // when that was; zero: since then it has slept
+	_         [64]byte     // no other worker in this cache line
 }
 
 // PanicError is what Run panics with when a task panicked on any thread. It is
@@ -125,6 +130,7 @@ func (p *Pool) Run(n int, t Task) {
 	p.task, p.n = t, int64(n)
 	p.next.Store(0)
 	p.failed.Store(nil)
+	p.caller.Store(processor())
 	generation := p.state.Load()>>32 + 1
 	p.state.Store(generation<<32 | stateOpen)
 	for _, w := range p.workers[:min(len(p.workers), n-1)] {
@@ -212,6 +218,7 @@ func (p *Pool) serve(w *worker, id int) {
 		if s&stateOpen != 0 && s>>32 != seen {
 			if p.state.CompareAndSwap(s, s+1) {
 				seen = s >> 32
+				p.spread(w)
 				p.work(id)
 				p.leave()
 				idle = 0
@@ -231,7 +238,46 @@ func (p *Pool) serve(w *worker, id int) {
 			continue
 		}
 		<-w.wake
+		w.looked = time.Time{}
 	}
+}
+
+// spread moves a worker that finds itself on the processor of the caller or of a
+// worker before it. A system that wakes a thread while every processor has
+// something to do, be it a program of little importance, may put it on the very
+// one that the caller runs on; there it would stay until the load is balanced,
+// which takes longer than a tower does, and both would run at half speed.
+func (p *Pool) spread(w *worker) {
+	now := time.Now()
+	if now.Sub(w.looked) < lookInterval {
+		return
+	}
+	w.looked = now
+	here := processor()
+	w.processor.Store(here)
+	if here >= 0 && p.takenBefore(w, here) {
+		leaveProcessors(func(cpu int) bool { return p.takenBefore(w, int32(cpu)) })
+		w.processor.Store(processor())
+	}
+}
+
+// lookInterval is the least time between two looks of a worker that does not sleep.
+const lookInterval = time.Millisecond
+
+// takenBefore tells whether the caller or a worker before w was last on a processor.
+func (p *Pool) takenBefore(w *worker, cpu int32) bool {
+	if p.caller.Load() == cpu {
+		return true
+	}
+	for _, other := range p.workers {
+		if other == w {
+			break
+		}
+		if other.processor.Load() == cpu {
+			return true
+		}
+	}
+	return false
 }
 
 // rouse wakes a parked worker; it costs one load if the worker is awake.

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package kernel
+
+func processor() int32 { return -1 }
+
+func leaveProcessors(func(cpu int) bool) {}
