@@ -43,11 +43,13 @@ func OpenCSV(name string, o CSVOptions) (*CSV, error) {
 // Double quotes group a field that begins with one; a doubled quote in it is a
 // quote. Empty lines are skipped, short ones filled up, long ones an error. If the
 // first line after the header has more fields than the header, the first ones are
-// row labels. A caption that is missing or reads NA, N/A, null, None or the
-// like becomes "nan". A column of numbers only is printed anew, as Python prints
-// them: 007 as 7, and 5 as 5.0 if another cell is empty. (pandas takes a file in blocks of some
-// 256 KB and decides for each of them whether it holds numbers only; here, all of the
-// column decides.)
+// row labels. A name that comes again in the header has .1 and so on behind it, and a column
+// without a name is "Unnamed: 0", by its number.
+//
+// A caption that is missing or reads NA, N/A, null, None or the like becomes "nan". A column of numbers only is
+// printed anew, as Python prints them: 007 as 7, and 5 as 5.0 if another cell is empty. pandas decides
+// that for blocks of rows, 262,144 of them in a table of two or three columns, and so do we: in a longer
+// table, 007 becomes 7 even if text comes in another block. All this follows pandas 3.1.
 func ReadCSV(r io.Reader, name string, o CSVOptions) (*CSV, error) {
 	if o.Separator == "" {
 		o.Separator = "\t"
@@ -68,7 +70,7 @@ func ReadCSV(r io.Reader, name string, o CSVOptions) (*CSV, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	names := slices.Clone(header)
+	names := uniqueNames(header)
 	imageColumn, err := column(names, name, "csv-img-key", o.ImageKey)
 	if err != nil {
 		return nil, err
@@ -102,9 +104,9 @@ func ReadCSV(r io.Reader, name string, o CSVOptions) (*CSV, error) {
 		c.images = append(c.images, cell(labels+imageColumn))
 		c.caption = append(c.caption, cell(labels+captionColumn))
 	}
-	reprint(c.images)
+	reprint(c.images, blockRows(width))
 	if imageColumn != captionColumn {
-		reprint(c.caption)
+		reprint(c.caption, blockRows(width))
 	} else {
 		c.caption = c.images
 	}
@@ -122,6 +124,47 @@ func column(names []string, file, option, key string) (int, error) {
 		found = found[:200] + "…"
 	}
 	return 0, &Error{file, "header", fmt.Sprintf("a column %q (%s)", key, option), found}
+}
+
+// uniqueNames gives the columns of a header names of their own.
+func uniqueNames(header []string) []string {
+	names, order := slices.Clone(header), []int(nil)
+	var unnamed []int
+	for i, n := range names {
+		if n == "" {
+			names[i] = fmt.Sprintf("Unnamed: %d", i)
+			unnamed = append(unnamed, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	taken, counts := map[string]bool{}, map[string]int{}
+	for _, n := range names {
+		taken[n] = true
+	}
+	for _, i := range append(order, unnamed...) {
+		name := names[i]
+		n := counts[name]
+		for n > 0 {
+			counts[names[i]] = n + 1
+			if name = fmt.Sprintf("%s.%d", names[i], n); taken[name] {
+				n++
+			} else {
+				n = counts[name]
+			}
+		}
+		names[i], taken[name], counts[name] = name, true, n+1
+	}
+	return names
+}
+
+// blockRows is the number of rows in a block of a table that is so many fields wide.
+func blockRows(width int) int {
+	n := 1
+	for 2*n < 1<<20/max(width, 1) {
+		n *= 2
+	}
+	return n
 }
 
 // Len is the number of rows.

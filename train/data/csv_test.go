@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestReadCSV follows the description of pandas.read_csv: no golden of pandas
-// itself stands behind it.
+// TestReadCSV shows the rules; TestReadCSVEqualsPandas holds them to pandas itself.
 func TestReadCSV(t *testing.T) {
 	type want [][2]string
 	for name, c := range map[string]struct {

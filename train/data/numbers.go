@@ -13,82 +13,153 @@ var missing = map[string]bool{
 	"1.#QNAN": true, "<NA>": true, "N/A": true, "NA": true, "NULL": true, "NaN": true, "None": true, "n/a": true, "nan": true, "null": true,
 }
 
-// reprint replaces the cells of a column by what Python's str gives for the
-// values that pandas reads: integers, floating-point numbers, truth values or strings, whichever
-// first fits all of the column.
-func reprint(cells []string) {
-	for _, convert := range []func([]string) ([]string, bool){integers, floats, booleans} {
-		if out, ok := convert(cells); ok {
-			copy(cells, out)
+// A kind is what pandas takes a column for.
+type kind int
+
+const (
+	text kind = iota
+	integer
+	unsigned
+	number
+	truthValue
+)
+
+// reprint replaces the cells of a column by what Python's str gives for the values that pandas
+// reads. pandas decides for each block of rows what it holds; integers become
+// floating-point numbers if another block has such, but text leaves other blocks as they are.
+func reprint(cells []string, block int) {
+	var kinds []kind
+	for i := 0; i < len(cells); i += block {
+		kinds = append(kinds, reprintBlock(cells[i:min(i+block, len(cells))]))
+	}
+	mixed := false
+	for _, k := range kinds {
+		if k == text || k == truthValue {
 			return
 		}
+		mixed = mixed || k != kinds[0]
 	}
-	for i, c := range cells {
-		if missing[c] {
-			cells[i] = "nan"
+	for i, k := range kinds {
+		if mixed && k != number {
+			floats(cells[i*block : min((i+1)*block, len(cells))])
 		}
 	}
 }
 
-// integers succeeds if there is no gap and all values fit into 64 bits, with
-// a sign or without.
-func integers(cells []string) ([]string, bool) {
-	out := make([]string, len(cells))
-	negative, large := false, false
-	for i, c := range cells {
-		c = strings.Trim(c, spaces)
-		if !decimal(c) {
-			return nil, false
+// reprintBlock takes a block for integers, floating-point numbers, truth values or text,
+// whichever first fits all of it.
+func reprintBlock(cells []string) kind {
+	out, k := integers(cells)
+	switch k {
+	case integer, unsigned:
+		copy(cells, out)
+		return k
+	case text:
+	default:
+		if floats(cells) {
+			return number
 		}
-		if v, err := strconv.ParseInt(c, 10, 64); err == nil {
-			negative = negative || v < 0
-			out[i] = strconv.FormatInt(v, 10)
+		if booleans(cells) {
+			return truthValue
+		}
+	}
+	if out == nil {
+		for i, c := range cells {
+			if missing[c] {
+				cells[i] = "nan"
+			}
+		}
+	}
+	return text
+}
+
+// integers is what pandas finds on its way from above: integers of 64 bits, with a sign or
+// without; text, where it meets one beyond them before anything else; or something to be looked at again. Of text that holds an
+// unsigned integer and a gap or a negative one, gaps stay what they are: out is then not nil.
+func integers(cells []string) (out []string, k kind) {
+	out, gap := make([]string, len(cells)), false
+	for i, c := range cells {
+		if missing[c] {
+			gap = true
 			continue
+		}
+		if c = strings.Trim(c, spaces); !decimal(c) {
+			return nil, number
+		}
+		v, err := strconv.ParseInt(c, 10, 64)
+		if err != nil {
+			return unsignedIntegers(cells)
+		}
+		out[i] = strconv.FormatInt(v, 10)
+	}
+	if gap {
+		return nil, number
+	}
+	return out, integer
+}
+
+// unsignedIntegers looks from the begin, for the block has an integer that needs no sign.
+func unsignedIntegers(cells []string) (out []string, k kind) {
+	out = make([]string, len(cells))
+	negative, gap, large := false, false, false
+	for i, c := range cells {
+		if missing[c] {
+			gap = true
+			continue
+		}
+		c = strings.Trim(c, spaces)
+		if strings.HasPrefix(c, "-") {
+			negative = true
+			continue
+		}
+		if !decimal(c) {
+			return nil, number
 		}
 		v, err := strconv.ParseUint(strings.TrimPrefix(c, "+"), 10, 64)
 		if err != nil {
-			return nil, false
+			return nil, text
 		}
-		large = true
+		large = large || v > math.MaxInt64
 		out[i] = strconv.FormatUint(v, 10)
 	}
-	return out, !(negative && large)
+	switch {
+	case large && (gap || negative):
+		return cells, text
+	case negative || gap:
+		return nil, text
+	}
+	return out, unsigned
 }
 
 const spaces = " \t\n\v\f\r"
 
 func decimal(c string) bool {
-	c = strings.TrimLeft(c, "+-")
+	if c != "" && (c[0] == '+' || c[0] == '-') {
+		c = c[1:]
+	}
 	return c != "" && strings.Trim(c, "0123456789") == ""
 }
 
-// floats succeeds if all values are numbers or missing. Integers beyond 64
-// bits do not count: a column of integers with such a one stays text.
-func floats(cells []string) ([]string, bool) {
+// floats reprints cells that all are numbers or missing, and leaves others alone.
+func floats(cells []string) bool {
 	out := make([]string, len(cells))
-	whole := true // all are integers without a gap
-	beyond := false
 	for i, c := range cells {
 		if missing[c] {
-			out[i], whole = "nan", false
+			out[i] = "nan"
 			continue
-		}
-		c = strings.Trim(c, spaces)
-		if decimal(c) {
-			_, signed := strconv.ParseInt(c, 10, 64)
-			beyond = beyond || signed != nil
-		} else {
-			whole = false
 		}
 		v, ok := float(c)
 		if !ok {
-			return nil, false
+			return false
 		}
 		out[i] = pythonFloat(v)
 	}
-	return out, !(whole && beyond)
+	copy(cells, out)
+	return true
 }
 
+// float reads a number, around which spaces may stand, or an infinity, around which they
+// may not.
 func float(c string) (float64, bool) {
 	switch strings.ToLower(strings.TrimLeft(c, "+-")) {
 	case "inf", "infinity":
@@ -97,6 +168,7 @@ func float(c string) (float64, bool) {
 		}
 		return math.Inf(1), true
 	}
+	c = strings.Trim(c, spaces)
 	// Not Go's hexadecimal numbers, underscores and spellings of NaN.
 	if c == "" || strings.Trim(c, "0123456789+-.eE") != "" {
 		return 0, false
@@ -123,21 +195,22 @@ func pythonFloat(v float64) string {
 	return s
 }
 
-// booleans succeeds if every value is true or false in one of three spellings
-// each, or missing, and not all are missing.
-func booleans(cells []string) ([]string, bool) {
+// booleans reprints cells that all are true or false, in any case, or missing, but not all
+// missing.
+func booleans(cells []string) bool {
 	out := make([]string, len(cells))
 	for i, c := range cells {
 		switch {
-		case c == "True" || c == "TRUE" || c == "true":
+		case strings.EqualFold(c, "true"):
 			out[i] = "True"
-		case c == "False" || c == "FALSE" || c == "false":
+		case strings.EqualFold(c, "false"):
 			out[i] = "False"
 		case missing[c]:
 			out[i] = "nan"
 		default:
-			return nil, false
+			return false
 		}
 	}
-	return out, true
+	copy(cells, out)
+	return true
 }

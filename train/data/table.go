@@ -87,7 +87,8 @@ func (t *table) next() (row []string, blank bool, err error) {
 		switch {
 		case c == '\n' || c == '\r':
 			if c == '\r' {
-				if next, _ := t.in.Peek(1); len(next) == 1 && next[0] == '\n' {
+				// pandas loses a separator that follows a blank line which ends with a mere CR.
+				if next, _ := t.in.Peek(1); len(next) == 1 && (next[0] == '\n' || blank && next[0] == t.separator) {
 					t.in.Discard(1)
 				}
 			}
