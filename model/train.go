@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/seed-e0874532/coca/nn/op"
 )
@@ -72,7 +73,49 @@ func (m *CoCa) TrainGraph(batch, length int, w LossWeights) (*TrainGraph, error)
 		g.Contrastive = g.ContrastiveLoss(g.Image.Features, g.Text.Features, g.Weight(m.LogitScale), w.Contrastive)
 		losses = append(losses, g.Contrastive)
 	}
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, w.Caption, IgnoredID)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, nil, w.Caption, IgnoredID)
+	g.Loss = g.Sum(append(losses, g.Caption)...)
+	g.differentiate()
+	return g, g.Err()
+}
+
+// AccumulatedGraph is a training step on one of several batches that count as one,
+// by OpenCLIP's --accum-freq: the contrastive loss compares a batch with the
+// features of all, which a pass without gradients computed before, and the caption
+// loss is the mean over all targets. The gradients of all batches add up to those
+// of one large batch, but for the scale's, which come once for each batch. Losses
+// are those of the large batch.
+type AccumulatedGraph struct {
+	*TrainGraph
+	Own *G.Node // scalar, the caption loss of the batch alone, not weighted: for the first pass
+
+	// Inputs of the second pass.
+	Images, Texts *G.Node // [N·B, E], features of all batches
+	At            *G.Node // [1] int32, the number of the batch
+	Rest          *G.Node // [2], sum and number of the caption losses of all other batches
+}
+
+// AccumulatedGraph builds the graph of a step on one of n batches. The first pass
+// runs Own, Image.Features and Text.Features.
+func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights) (*AccumulatedGraph, error) {
+	model, err := m.graph(batch, length, length-1, op.End)
+	if err != nil {
+		return nil, err
+	}
+	g := &AccumulatedGraph{TrainGraph: &TrainGraph{Graph: model}}
+	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.IDs, nil, 1, IgnoredID)
+	var losses []*G.Node
+	if w.Contrastive != 0 {
+		embed := m.Config.EmbedDim
+		g.Images = g.Input("all images", tensor.Float32, n*batch, embed)
+		g.Texts = g.Input("all texts", tensor.Float32, n*batch, embed)
+		g.At = g.Input("number of the batch", tensor.Int32, 1)
+		images, texts := g.Among(g.Images, g.Image.Features, g.At), g.Among(g.Texts, g.Text.Features, g.At)
+		g.Contrastive = g.ContrastiveLoss(images, texts, g.Weight(m.LogitScale), w.Contrastive)
+		losses = append(losses, g.Contrastive)
+	}
+	g.Rest = g.Input("rest of the caption loss", tensor.Float32, 2)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, g.Rest, w.Caption, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()

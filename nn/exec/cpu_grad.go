@@ -126,7 +126,7 @@ func (d *CPU) gradient(o G.Op, out Operand, in []Operand) (Kernel, error) {
 		c := newContrast(in)
 		return func() error {
 			c.similarities(d.pool)
-			y[0] = float32(o.Weight * op.Contrast(c.dz, c.z, c.n))
+			y[0] = float32(o.Weight * op.Contrast(c.dz, c.z, c.sums, c.n))
 			return nil
 		}, nil
 	case *op.ContrastiveLossGrad:
@@ -144,6 +144,12 @@ func (d *CPU) simpleGradient(o G.Op, out Operand, in []Operand) (Kernel, error) 
 		return func() error { o.Run(y, x, dy, s[len(s)-1]); return nil }, nil
 	case *op.BatchSum:
 		return func() error { o.Run(y, x, s); return nil }, nil
+	case *op.Among:
+		own, at := floats(in[1]), ints(in[2])
+		return func() error { return o.Run(y, x, own, at) }, nil
+	case *op.AmongGrad:
+		at := ints(in[1])
+		return func() error { return o.Run(y, x, at) }, nil
 	case *op.RowsGrad:
 		return func() error { o.Run(y, x, s); return nil }, nil
 	case *op.PoolGrad:
@@ -191,12 +197,16 @@ func (d *CPU) weightGrad(o *op.LinearWeightGrad, y []float32, in []Operand) *ker
 func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 	s, ids := in[0].Shape, ints(in[1])
 	t := &kernel.CrossEntropy{Width: s[2], Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
+	var rest []float32
+	if len(in) > 2 {
+		rest = floats(in[2])
+	}
 	return func() error {
 		n, err := o.Targets(t.Targets, ids, s)
 		if err != nil {
 			return err
 		}
-		y[0] = float32(o.Weight * t.Loss(d.pool) / float64(n))
+		y[0] = float32(o.Mean(t.Loss(d.pool), n, rest))
 		return nil
 	}
 }
@@ -204,12 +214,16 @@ func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 func (d *CPU) captionLossGrad(o *op.CaptionLossGrad, y []float32, in []Operand) Kernel {
 	s, ids, dy := in[0].Shape, ints(in[1]), floats(in[2])
 	t := &kernel.CrossEntropy{Width: s[2], Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
+	var rest []float32
+	if len(in) > 3 {
+		rest = floats(in[3])
+	}
 	return func() error {
 		n, err := o.Loss.Targets(t.Targets, ids, s)
 		if err != nil {
 			return err
 		}
-		t.Grad(d.pool, y, float32(float64(dy[0])*o.Loss.Weight/float64(n)))
+		t.Grad(d.pool, y, float32(o.Loss.Scale(dy[0], n, rest)))
 		return nil
 	}
 }
@@ -220,12 +234,13 @@ type contrast struct {
 	image, text []float32
 	scale       []float32
 	z, dz       []float32 // [n, n]
+	sums        []float64 // [2n]
 	product     *kernel.Product
 }
 
 func newContrast(in []Operand) *contrast {
 	c := &contrast{n: in[0].Shape[0], d: in[0].Shape[1], image: floats(in[0]), text: floats(in[1]), scale: floats(in[2])}
-	c.z, c.dz = make([]float32, c.n*c.n), make([]float32, c.n*c.n)
+	c.z, c.dz, c.sums = make([]float32, c.n*c.n), make([]float32, c.n*c.n), make([]float64, 2*c.n)
 	c.product = &kernel.Product{M: c.n, N: c.n, K: c.d, A: c.image, ARow: c.d, B: c.text, BRow: c.d, BTrans: true, Dst: c.z}
 	return c
 }
@@ -247,7 +262,7 @@ func (d *CPU) contrastiveGrad(o *op.ContrastiveLossGrad, y []float32, in []Opera
 	}
 	return func() error {
 		c.similarities(d.pool)
-		op.Contrast(c.dz, c.z, c.n)
+		op.Contrast(c.dz, c.z, c.sums, c.n)
 		weight := o.Weight * float64(dy[0])
 		if o.Of == 2 {
 			sum := 0.0

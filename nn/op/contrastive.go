@@ -55,7 +55,7 @@ func (o *ContrastiveLoss) Do(in ...G.Value) (G.Value, error) { return do(o, in) 
 // UsePreallocDo implements gorgonia.UsePreallocDoer.
 func (o *ContrastiveLoss) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 	z, n := similarities(in), in[0].Shape()[0]
-	return setScalar(y, o.Weight*Contrast(z, z, n)), nil
+	return setScalar(y, o.Weight*Contrast(z, z, make([]float64, 2*n), n)), nil
 }
 
 // similarities is z, [B, B], for images, texts and scale.
@@ -72,9 +72,9 @@ func similarities(in []G.Value) []float32 {
 
 // Contrast returns ½(CE(z) + CE(zᵀ)) of z [n, n] and stores its gradient in dz,
 // which may be z: with p the softmax of the rows and q that of the columns,
-// (p + q − 2·1)/2n.
-func Contrast(dz, z []float32, n int) (loss float64) {
-	rows, columns := make([]float64, n), make([]float64, n)
+// (p + q − 2·1)/2n. It needs room for 2n sums.
+func Contrast(dz, z []float32, sums []float64, n int) (loss float64) {
+	rows, columns := sums[:n], sums[n:2*n]
 	for i := range n {
 		rows[i] = logSumExp(z[i*n:], n, 1)
 		columns[i] = logSumExp(z[i:], n, n)
@@ -154,7 +154,7 @@ func (o *ContrastiveLossGrad) Do(in ...G.Value) (G.Value, error) { return do(o, 
 func (o *ContrastiveLossGrad) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 	n, d := in[0].Shape()[0], in[0].Shape()[1]
 	z, dz := similarities(in), make([]float32, n*n)
-	Contrast(dz, z, n)
+	Contrast(dz, z, make([]float64, 2*n), n)
 	weight := o.Weight * float64(Floats(in[3])[0])
 	dst := Floats(y)
 	if o.Of == 2 {

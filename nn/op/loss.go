@@ -13,19 +13,24 @@ import (
 //	weight · mean over all (b, t) with ids[b, t+1] ≠ ignore of −log softmax(logits[b, t])[ids[b, t+1]]
 //
 // logits [B, S, V], ids [B, L] int32 with L > S; a scalar. If every target is
-// ignored it is NaN, as in PyTorch.
+// ignored it is NaN, as in PyTorch. For a batch that is part of a larger one, rest [2] holds
+// the sum over the other parts' targets and their number; the mean is over all.
 type CaptionLoss struct {
 	core
 	Weight float64
 	Ignore int32
 }
 
-// CaptionLoss applies the operator [CaptionLoss].
-func (b *Builder) CaptionLoss(logits, ids *G.Node, weight float64, ignore int32) *G.Node {
-	if !b.usable("CaptionLoss", logits, ids) {
+// CaptionLoss applies the operator [CaptionLoss]; rest may be nil.
+func (b *Builder) CaptionLoss(logits, ids, rest *G.Node, weight float64, ignore int32) *G.Node {
+	operands := []*G.Node{logits, ids}
+	if rest != nil {
+		operands = append(operands, rest)
+	}
+	if !b.usable("CaptionLoss", operands...) {
 		return nil
 	}
-	return b.apply(&CaptionLoss{b.core("CaptionLoss", fmt.Sprint(weight), 0, logits, ids), weight, ignore}, logits, ids)
+	return b.apply(&CaptionLoss{b.core("CaptionLoss", fmt.Sprint(weight), 0, operands...), weight, ignore}, operands...)
 }
 
 // InferShape implements gorgonia.Op.
@@ -44,7 +49,30 @@ func captionShapes(kind string, s []tensor.Shape) error {
 	if ids := s[1]; len(ids) != 2 || ids[0] != s[0][0] || ids[1] <= s[0][1] {
 		return &ShapeError{kind, "ids", fmt.Sprintf("[%d, >%d]", s[0][0], s[0][1]), ids}
 	}
+	if len(s) > 2 && volume(s[2]) != 2 {
+		return &ShapeError{kind, "rest", "[2]", s[2]}
+	}
 	return nil
+}
+
+// Mean is the loss of n targets with a sum of their own, and the rest if there is one.
+func (o *CaptionLoss) Mean(sum float64, n int, rest []float32) float64 {
+	if len(rest) == 2 {
+		sum += float64(rest[0])
+	}
+	return o.Weight * sum / o.count(n, rest)
+}
+
+// Scale is by what the gradient of a target's −log softmax is multiplied.
+func (o *CaptionLoss) Scale(dy float32, n int, rest []float32) float64 {
+	return float64(dy) * o.Weight / o.count(n, rest)
+}
+
+func (o *CaptionLoss) count(n int, rest []float32) float64 {
+	if len(rest) == 2 {
+		return float64(n) + float64(rest[1])
+	}
+	return float64(n)
 }
 
 // Targets stores in targets, [B·S], what each row of logits should predict, −1
@@ -83,7 +111,14 @@ func (o *CaptionLoss) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 			sum -= logSoftmax(p, logits[i*s[2]:])[target]
 		}
 	}
-	return setScalar(y, o.Weight*sum/float64(n)), nil
+	return setScalar(y, o.Mean(sum, n, restOf(in[2:]))), nil
+}
+
+func restOf(in []G.Value) []float32 {
+	if len(in) == 0 {
+		return nil
+	}
+	return Floats(in[0])
 }
 
 // logSoftmax stores the logarithm of the softmax of as many scores in dst and returns dst.
@@ -112,15 +147,18 @@ func (o *CaptionLoss) DiffWRT(n int) []bool { return firstOnly(n) }
 // SymDiff implements gorgonia.SDOp.
 func (o *CaptionLoss) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	b := o.b
-	if !b.usable("CaptionLossGrad", in[0], in[1], grad) {
+	operands := append([]*G.Node{in[0], in[1], grad}, in[2:]...)
+	if !b.usable("CaptionLossGrad", operands...) {
 		return nil, b.err
 	}
-	g := &CaptionLossGrad{b.core("CaptionLossGrad", o.attrs, 3, in[0], in[1], grad), o}
-	return o.done(b.apply(g, in[0], in[1], grad), nil)
+	gradients := make([]*G.Node, len(in))
+	gradients[0] = b.apply(&CaptionLossGrad{b.core("CaptionLossGrad", o.attrs, 3, operands...), o}, operands...)
+	return o.done(gradients...)
 }
 
 // CaptionLossGrad is the gradient of a [CaptionLoss]'s logits, [B, S, V]:
-// dy·weight/n·(softmax − one-hot) in the n rows that count, 0 in the ignored ones.
+// dy·weight/n·(softmax − one-hot) in the rows that count, 0 in the ignored ones; n is
+// the loss's number of targets, the rest's included.
 // A kernel may compute it in place: softmax and logits then never exist side by side.
 type CaptionLossGrad struct {
 	core
@@ -133,7 +171,7 @@ func (o *CaptionLossGrad) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s[0].Clone(), captionShapes(o.kind, s)
+	return s[0].Clone(), captionShapes(o.kind, append(s[:2:2], s[3:]...))
 }
 
 // Do implements gorgonia.Op.
@@ -147,7 +185,7 @@ func (o *CaptionLossGrad) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 	if err != nil {
 		return nil, err
 	}
-	scale, p := float64(Floats(in[2])[0])*o.Loss.Weight/float64(n), make([]float64, s[2])
+	scale, p := o.Loss.Scale(Floats(in[2])[0], n, restOf(in[3:])), make([]float64, s[2])
 	for i, target := range targets {
 		row := dst[i*s[2]:][:s[2]]
 		if target < 0 {
