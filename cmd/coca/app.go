@@ -128,7 +128,7 @@ func (a *app) root() *cobra.Command {
 	})
 	root.AddCommand(a.captionCommand(), a.embedCommand(), a.scoreCommand(), a.tokenizeCommand(), a.preprocessCommand(),
 		a.inspectCommand(), a.graphCommand(), a.verifyCommand(), a.convertCommand(), a.pullCommand(),
-		a.benchCommand(), a.trainCommand(), a.versionCommand())
+		a.benchCommand(), a.trainCommand(), a.dataCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Flags().SetInterspersed(false) // flags come before arguments: a file may be called --json
 	}
