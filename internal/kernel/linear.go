@@ -20,6 +20,7 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	// In this order: Pack publishes the panels before it drops the source.
 	from := m.source.Load()
 	if t.panels = m.panels.Load(); t.panels != nil {
+		t.width = panelWidth * panelsAtOnce(p, rows, t.panels.count())
 		t.packRows(p)
 	} else {
 		t.data = from.wide
@@ -68,6 +69,16 @@ func stripWidth(p *Pool, rows, out int) int {
 	return max(width&^63, 64)
 }
 
+// panelsAtOnce is how many neighbouring panels a piece of work takes. Few rows
+// read panels at the speed of memory, which is lost for a moment wherever a
+// thread jumps; many rows spend so long on a panel that one is enough.
+func panelsAtOnce(p *Pool, rows, count int) int {
+	if rows > smallRows {
+		return 1
+	}
+	return max(1, min(count/(4*p.Threads()), 16))
+}
+
 // linearTask computes width columns of the result at a time.
 type linearTask struct {
 	m      *Matrix
@@ -95,7 +106,9 @@ type rowBlocks struct {
 func (t *linearTask) Do(worker, i int) {
 	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
 	if t.panels != nil {
-		t.panel(worker, o0, o1)
+		for ; o0 < o1; o0 += panelWidth {
+			t.panel(worker, o0, min(o0+panelWidth, o1))
+		}
 		return
 	}
 	sums := t.frame.scratch(worker, t.rows*t.width)
