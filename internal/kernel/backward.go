@@ -139,21 +139,22 @@ func (t *Product) packB(panel []float32, i int) {
 func (t *Product) Do(worker, i int) {
 	steps := t.steps()
 	block, panel := steps*t.stride(), steps*panelWidth
-	size := panel
-	if t.rows {
-		size = block
+	size := block
+	if !t.rows {
+		size = t.group * panel
 	}
-	s := t.frame.scratch(worker, t.group*size+inner.tileRows*panelWidth)
-	own, sums := s[:t.group*size], s[t.group*size:]
+	s := t.frame.scratch(worker, size+inner.tileRows*panelWidth)
+	own, sums := s[:size], s[size:]
 	from := i * t.group
 	if t.rows {
 		to := min(from+t.group, t.blocks)
 		for b := from; b < to; b++ {
-			t.packA(own[(b-from)*block:][:block], b)
-		}
-		for b := from; b < to; b++ {
+			t.packA(own, b)
 			for j := range t.panels {
-				t.tile(b, j, own[(b-from)*block:], t.shared[j*panel:][:panel], sums)
+				if b+1 < to {
+					t.announce(b+1, j)
+				}
+				t.tile(b, j, own, t.shared[j*panel:][:panel], sums)
 			}
 		}
 		return
@@ -176,9 +177,26 @@ func (t *Product) tile(b, j int, words, panel, sums []float32) {
 	if t.add {
 		e.Residual = t.Dst
 	}
-	t.multiply(rows, words, t.stride(), panel, sums)
 	n0 := j * panelWidth
+	inner.prefetch(rows, t.Dst[r0*t.N+n0:], t.N)
+	if e.Residual != nil && !t.add {
+		inner.prefetch(rows, e.Residual[r0*t.N+n0:], t.N)
+	}
+	t.multiply(rows, words, t.stride(), panel, sums)
 	e.apply(t.Dst, t.N, r0, rows, n0, min(n0+panelWidth, t.N), sums, panelWidth)
+}
+
+// announce fetches a part of block b before it is packed, while tile j of the block
+// before it is computed.
+func (t *Product) announce(b, j int) {
+	if t.ATrans {
+		return
+	}
+	r0, rows := t.block(b)
+	lines := (t.k + panelWidth - 1) / panelWidth // of 32 floats
+	for i := j * lines / t.panels; i < (j+1)*lines/t.panels; i++ {
+		inner.prefetch(rows, t.A[r0*t.ARow+t.k0+i*panelWidth:], t.ARow)
+	}
 }
 
 // productPack packs the shared operand.

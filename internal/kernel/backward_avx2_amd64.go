@@ -65,3 +65,8 @@ func copyRowsAVX2(rows int, n int, dst *float32, dstRow int, src *float32, srcRo
 //
 //go:noescape
 func scoresGradAVX2(n int, p *float32, dp *float32, inverse *float32, scale float32)
+
+// prefetchTileAVX2 fetches the 128 bytes at dst[i·dstRow], i < rows, into the cache. rows > 0.
+//
+//go:noescape
+func prefetchTileAVX2(rows int, dst *float32, dstRow int)

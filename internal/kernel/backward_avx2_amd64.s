@@ -1701,7 +1701,7 @@ sum_done:
 	RET
 
 // func pairRowsAVX2(pairs int, n int, dst *float32, dstRow int, src *float32, srcRow int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·pairRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ    pairs+0(FP), AX
 	MOVQ    n+8(FP), CX
@@ -1711,28 +1711,31 @@ TEXT ·pairRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ    srcRow+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
+	MOVQ    DI, R9
+	SHLQ    $0x04, R9
+	ADDQ    SI, R9
 	VMOVUPS constAVX2_00000001<>+0(SB), Y0
 	VMOVUPS constAVX2_00007fff<>+0(SB), Y1
 	VMOVUPS constAVX2_00400000<>+0(SB), Y2
 	VMOVUPS constAVX2_ffff0000<>+0(SB), Y3
 	MOVQ    CX, R8
 	ANDQ    $0x07, R8
-	LEAQ    maskTable<>+0(SB), R9
+	LEAQ    maskTable<>+0(SB), R10
 	NEGQ    R8
-	VMOVUPS 32(R9)(R8*4), Y4
-	MOVQ    CX, R10
-	ANDQ    $-8, R10
-	SHLQ    $0x02, R10
+	VMOVUPS 32(R10)(R8*4), Y4
+	MOVQ    CX, R11
+	ANDQ    $-8, R11
+	SHLQ    $0x02, R11
 	ANDQ    $0x07, CX
 
 row:
 	LEAQ (SI)(DI*1), R8
-	XORQ R9, R9
+	XORQ R10, R10
 	JMP  check
 
 full:
-	VMOVUPS   (SI)(R9*1), Y5
-	VMOVUPS   (R8)(R9*1), Y6
+	VMOVUPS   (SI)(R10*1), Y5
+	VMOVUPS   (R8)(R10*1), Y6
 	VPSRLD    $0x10, Y5, Y7
 	VPAND     Y0, Y7, Y7
 	VPADDD    Y1, Y7, Y7
@@ -1750,16 +1753,16 @@ full:
 	VPSRLD    $0x10, Y5, Y5
 	VPAND     Y3, Y6, Y6
 	VPOR      Y5, Y6, Y5
-	VMOVUPS   Y5, (DX)(R9*1)
-	ADDQ      $0x20, R9
+	VMOVUPS   Y5, (DX)(R10*1)
+	ADDQ      $0x20, R10
 
 check:
-	CMPQ       R9, R10
+	CMPQ       R10, R11
 	JLT        full
 	TESTQ      CX, CX
 	JZ         next
-	VMASKMOVPS (SI)(R9*1), Y4, Y5
-	VMASKMOVPS (R8)(R9*1), Y4, Y6
+	VMASKMOVPS (SI)(R10*1), Y4, Y5
+	VMASKMOVPS (R8)(R10*1), Y4, Y6
 	VPSRLD     $0x10, Y5, Y7
 	VPAND      Y0, Y7, Y7
 	VPADDD     Y1, Y7, Y7
@@ -1777,13 +1780,19 @@ check:
 	VPSRLD     $0x10, Y5, Y5
 	VPAND      Y3, Y6, Y6
 	VPOR       Y5, Y6, Y5
-	VMASKMOVPS Y5, Y4, (DX)(R9*1)
+	VMASKMOVPS Y5, Y4, (DX)(R10*1)
 
 next:
-	ADDQ BX, DX
-	LEAQ (SI)(DI*2), SI
-	DECQ AX
-	JNZ  row
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	ADDQ       BX, DX
+	LEAQ       (SI)(DI*2), SI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -1936,4 +1945,20 @@ store:
 	CMPQ    AX, BX
 	JLT     store
 	VZEROUPPER
+	RET
+
+// func prefetchTileAVX2(rows int, dst *float32, dstRow int)
+// Requires: MMX+
+TEXT ·prefetchTileAVX2(SB), NOSPLIT, $0-24
+	MOVQ rows+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dstRow+16(FP), DX
+	SHLQ $0x02, DX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        row
 	RET

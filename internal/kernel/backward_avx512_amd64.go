@@ -65,3 +65,8 @@ func copyRowsAVX512(rows int, n int, dst *float32, dstRow int, src *float32, src
 //
 //go:noescape
 func scoresGradAVX512(n int, p *float32, dp *float32, inverse *float32, scale float32)
+
+// prefetchTileAVX512 fetches the 128 bytes at dst[i·dstRow], i < rows, into the cache. rows > 0.
+//
+//go:noescape
+func prefetchTileAVX512(rows int, dst *float32, dstRow int)

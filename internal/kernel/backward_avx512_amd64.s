@@ -1849,7 +1849,7 @@ sum_done:
 	RET
 
 // func pairRowsAVX512(pairs int, n int, dst *float32, dstRow int, src *float32, srcRow int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·pairRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ    pairs+0(FP), AX
 	MOVQ    n+8(FP), CX
@@ -1859,29 +1859,32 @@ TEXT ·pairRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ    srcRow+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
+	MOVQ    DI, R9
+	SHLQ    $0x04, R9
+	ADDQ    SI, R9
 	VMOVUPS constAVX512_00000001<>+0(SB), Z0
 	VMOVUPS constAVX512_00007fff<>+0(SB), Z1
 	VMOVUPS constAVX512_00400000<>+0(SB), Z2
 	VMOVUPS constAVX512_ffff0000<>+0(SB), Z3
 	MOVQ    CX, R8
 	ANDQ    $0x0f, R8
-	MOVQ    $0x00000001, R9
-	SHLXQ   R8, R9, R9
-	DECQ    R9
-	KMOVW   R9, K1
-	MOVQ    CX, R10
-	ANDQ    $-16, R10
-	SHLQ    $0x02, R10
+	MOVQ    $0x00000001, R10
+	SHLXQ   R8, R10, R10
+	DECQ    R10
+	KMOVW   R10, K1
+	MOVQ    CX, R11
+	ANDQ    $-16, R11
+	SHLQ    $0x02, R11
 	ANDQ    $0x0f, CX
 
 row:
 	LEAQ (SI)(DI*1), R8
-	XORQ R9, R9
+	XORQ R10, R10
 	JMP  check
 
 full:
-	VMOVUPS   (SI)(R9*1), Z4
-	VMOVUPS   (R8)(R9*1), Z5
+	VMOVUPS   (SI)(R10*1), Z4
+	VMOVUPS   (R8)(R10*1), Z5
 	VPSRLD    $0x10, Z4, Z6
 	VPANDQ    Z0, Z6, Z6
 	VPADDD    Z1, Z6, Z6
@@ -1899,16 +1902,16 @@ full:
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
 	VPORQ     Z4, Z5, Z4
-	VMOVUPS   Z4, (DX)(R9*1)
-	ADDQ      $0x40, R9
+	VMOVUPS   Z4, (DX)(R10*1)
+	ADDQ      $0x40, R10
 
 check:
-	CMPQ      R9, R10
+	CMPQ      R10, R11
 	JLT       full
 	TESTQ     CX, CX
 	JZ        next
-	VMOVUPS.Z (SI)(R9*1), K1, Z4
-	VMOVUPS.Z (R8)(R9*1), K1, Z5
+	VMOVUPS.Z (SI)(R10*1), K1, Z4
+	VMOVUPS.Z (R8)(R10*1), K1, Z5
 	VPSRLD    $0x10, Z4, Z6
 	VPANDQ    Z0, Z6, Z6
 	VPADDD    Z1, Z6, Z6
@@ -1926,13 +1929,19 @@ check:
 	VPSRLD    $0x10, Z4, Z4
 	VPANDQ    Z3, Z5, Z5
 	VPORQ     Z4, Z5, Z4
-	VMOVUPS   Z4, K1, (DX)(R9*1)
+	VMOVUPS   Z4, K1, (DX)(R10*1)
 
 next:
-	ADDQ BX, DX
-	LEAQ (SI)(DI*2), SI
-	DECQ AX
-	JNZ  row
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	ADDQ       BX, DX
+	LEAQ       (SI)(DI*2), SI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -2098,4 +2107,20 @@ store:
 	CMPQ    AX, BX
 	JLT     store
 	VZEROUPPER
+	RET
+
+// func prefetchTileAVX512(rows int, dst *float32, dstRow int)
+// Requires: MMX+
+TEXT ·prefetchTileAVX512(SB), NOSPLIT, $0-24
+	MOVQ rows+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dstRow+16(FP), DX
+	SHLQ $0x02, DX
+
+row:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        row
 	RET

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func pairRowsAVX512BF16(pairs int, n int, dst *float32, dstRow int, src *float32, srcRow int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·pairRowsAVX512BF16(SB), NOSPLIT, $0-48
 	MOVQ    pairs+0(FP), AX
 	MOVQ    n+8(FP), CX
@@ -15,47 +15,56 @@ TEXT ·pairRowsAVX512BF16(SB), NOSPLIT, $0-48
 	MOVQ    srcRow+40(FP), DI
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
+	MOVQ    DI, R9
+	SHLQ    $0x04, R9
+	ADDQ    SI, R9
 	VMOVUPS interleave<>+0(SB), Z0
 	MOVQ    CX, R8
 	ANDQ    $0x0f, R8
-	MOVQ    $0x00000001, R9
-	SHLXQ   R8, R9, R9
-	DECQ    R9
-	KMOVW   R9, K1
-	MOVQ    CX, R10
-	ANDQ    $-16, R10
-	SHLQ    $0x02, R10
+	MOVQ    $0x00000001, R10
+	SHLXQ   R8, R10, R10
+	DECQ    R10
+	KMOVW   R10, K1
+	MOVQ    CX, R11
+	ANDQ    $-16, R11
+	SHLQ    $0x02, R11
 	ANDQ    $0x0f, CX
 
 row:
 	LEAQ (SI)(DI*1), R8
-	XORQ R9, R9
+	XORQ R10, R10
 	JMP  check
 
 full:
-	VMOVUPS (SI)(R9*1), Z1
-	VMOVUPS (R8)(R9*1), Z2
+	VMOVUPS (SI)(R10*1), Z1
+	VMOVUPS (R8)(R10*1), Z2
 	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xc9; // VCVTNE2PS2BF16 Z1, Z2, Z1
 	VPERMW  Z1, Z0, Z1
-	VMOVUPS Z1, (DX)(R9*1)
-	ADDQ    $0x40, R9
+	VMOVUPS Z1, (DX)(R10*1)
+	ADDQ    $0x40, R10
 
 check:
-	CMPQ      R9, R10
+	CMPQ      R10, R11
 	JLT       full
 	TESTQ     CX, CX
 	JZ        next
-	VMOVUPS.Z (SI)(R9*1), K1, Z1
-	VMOVUPS.Z (R8)(R9*1), K1, Z2
+	VMOVUPS.Z (SI)(R10*1), K1, Z1
+	VMOVUPS.Z (R8)(R10*1), K1, Z2
 	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xc9; // VCVTNE2PS2BF16 Z1, Z2, Z1
 	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, K1, (DX)(R9*1)
+	VMOVUPS   Z1, K1, (DX)(R10*1)
 
 next:
-	ADDQ BX, DX
-	LEAQ (SI)(DI*2), SI
-	DECQ AX
-	JNZ  row
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       DI, R9
+	ADDQ       BX, DX
+	LEAQ       (SI)(DI*2), SI
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET
 

@@ -41,6 +41,9 @@ type backwardOps struct {
 	// dp by p·(dp − Σ p·dp)·scale, the sum over i.
 	scoresGrad func(n int, p, dp []float32, inverse []float32, scale float32)
 
+	// prefetch announces that the 32 floats at dst[i·dstRow], i < rows, are wanted soon.
+	prefetch func(rows int, dst []float32, dstRow int)
+
 	// copyRows stores src[k·srcRow+j] in dst[k·dstRow+j], k < rows, j < n.
 	copyRows func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int)
 }
@@ -57,6 +60,7 @@ var backwardGeneric = backwardOps{
 	pairRows:       pairRowsGeneric,
 	pairColumns:    pairColumnsGeneric,
 	scoresGrad:     scoresGradGeneric,
+	prefetch:       func(int, []float32, int) {},
 	copyRows:       copyRowsGeneric,
 }
 

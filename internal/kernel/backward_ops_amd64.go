@@ -15,6 +15,7 @@ var (
 		pairRows:       pairRowsBy(pairRowsAVX2),
 		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
 		scoresGrad:     scoresGradBy(scoresGradAVX2),
+		prefetch:       prefetchBy(prefetchTileAVX2),
 		copyRows:       copyRowsBy(copyRowsAVX2),
 	}
 	backwardAVX512 = backwardOps{
@@ -29,6 +30,7 @@ var (
 		pairRows:       pairRowsBy(pairRowsAVX512),
 		pairColumns:    pairColumnsGeneric, // wanted only where pairs are multiplied
 		scoresGrad:     scoresGradBy(scoresGradAVX512),
+		prefetch:       prefetchBy(prefetchTileAVX512),
 		copyRows:       copyRowsBy(copyRowsAVX512),
 	}
 )
@@ -166,4 +168,8 @@ func scoresGradBy(f func(n int, p, dp, inverse *float32, scale float32)) func(n 
 			f(n, &p[0], &dp[0], &inverse[0], scale)
 		}
 	}
+}
+
+func prefetchBy(f func(rows int, dst *float32, dstRow int)) func(rows int, dst []float32, dstRow int) {
+	return func(rows int, dst []float32, dstRow int) { f(rows, &dst[0], dstRow) }
 }

@@ -22,6 +22,7 @@ func backwardKernels(v isa) {
 	pairRowsKernel(v, false)
 	copyRowsKernel(v)
 	scoresGradKernel(v)
+	prefetchKernel(v)
 }
 
 // elements runs body for all n elements, whole vectors and then the masked
@@ -499,7 +500,10 @@ func pairRowsKernel(v isa, native bool) {
 	src, srcRow := Load(Param("src"), GP64()), Load(Param("srcRow"), GP64())
 	SHLQ(Imm(2), dstRow)
 	SHLQ(Imm(2), srcRow)
-	other := GP64()
+	other, ahead := GP64(), GP64()
+	MOVQ(srcRow, ahead)
+	SHLQ(Imm(4), ahead)
+	ADDQ(src, ahead) // rows far apart are not fetched by the processor on its own
 	var pair func(low, high, dst reg.VecVirtual)
 	if native {
 		order := v.load1(interleave())
@@ -517,6 +521,11 @@ func pairRowsKernel(v isa, native bool) {
 		pair(low, high, out)
 		v.store(out, Mem{Base: dst, Index: at, Scale: 1}, t)
 	}, func() {
+		for range 2 {
+			PREFETCHT0(Mem{Base: ahead})
+			PREFETCHT0(Mem{Base: ahead, Disp: 64})
+			ADDQ(srcRow, ahead)
+		}
 		ADDQ(dstRow, dst)
 		LEAQ(Mem{Base: src, Index: srcRow, Scale: 2}, src)
 	})
@@ -740,5 +749,23 @@ func scoresGradKernel(v isa) {
 	CMPQ(at, end)
 	JLT(LabelRef("store"))
 	VZEROUPPER()
+	RET()
+}
+
+// prefetchKernel emits the announcement of a tile's results: while the tile is
+// computed, the processor fetches the memory that they go to.
+func prefetchKernel(v isa) {
+	name := "prefetchTile" + v.name
+	TEXT(name, 4, "func(rows int, dst *float32, dstRow int)")
+	Doc(name + " fetches the 128 bytes at dst[i·dstRow], i < rows, into the cache. rows > 0.")
+	Pragma("noescape")
+	rows, dst, row := Load(Param("rows"), GP64()), Load(Param("dst"), GP64()), Load(Param("dstRow"), GP64())
+	SHLQ(Imm(2), row)
+	Label("row")
+	PREFETCHT0(Mem{Base: dst})
+	PREFETCHT0(Mem{Base: dst, Disp: 64})
+	ADDQ(row, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	RET()
 }
