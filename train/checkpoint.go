@@ -25,13 +25,14 @@ const (
 // the rest of the run depends on.
 type Position struct {
 	Epoch   int `json:"epoch"`   // complete ones
-	Batches int `json:"batches"` // of the epoch under way
+	Batches int `json:"batches"` // steps of the epoch under way
 	Records int `json:"records"` // of the epoch under way that its batches took, broken ones included
 	Step    int `json:"step"`    // of the optimizer, over all
 
 	Optimizer string `json:"optimizer"`
 	Seed      uint64 `json:"seed"`
 	Batch     int    `json:"batch_size"`
+	Accum     int    `json:"accum_freq"`
 }
 
 // after tells which of two positions is further on.

@@ -51,7 +51,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	defer loader.Close()
 	for t.position.Batches < t.perEpoch {
 		waited := time.Now()
-		batch, err := loader.Next()
+		batches, err := next(loader, o.Accum)
 		if err == io.EOF {
 			break // broken samples made the epoch shorter
 		} else if err != nil {
@@ -63,7 +63,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := t.train(ctx, batch); err != nil {
+		if err := t.train(ctx, batches); err != nil {
 			return err
 		}
 		if t.due() && t.position.Batches < t.perEpoch {
@@ -73,7 +73,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		}
 	}
 	if t.position.Batches == 0 {
-		return &ConfigError{o.Data.Path, fmt.Sprintf("at least one batch of %d samples that can be read", o.Batch),
+		return &ConfigError{o.Data.Path, fmt.Sprintf("at least one step of %d samples that can be read", o.Batch*o.Accum),
 			fmt.Sprintf("fewer (%d were skipped)", loader.Skipped())}
 	}
 	before := t.position
@@ -83,6 +83,18 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		return err
 	}
 	return t.finishEpoch()
+}
+
+// next gives the batches of a step. Those that are too few for one are dropped.
+func next(l *data.Loader, n int) (list []*data.Batch, err error) {
+	for range n {
+		b, err := l.Next()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, b)
+	}
+	return list, nil
 }
 
 // load starts to read an epoch, unless it was begun before.
@@ -148,7 +160,7 @@ func (t *Trainer) save(name string) error {
 }
 
 // train does one step.
-func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
+func (t *Trainer) train(ctx context.Context, batches []*data.Batch) error {
 	o, p := &t.options, &t.position
 	number := p.Epoch*t.perEpoch + p.Batches
 	rate := o.LR
@@ -156,14 +168,10 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 		rate = t.schedule.Rate(number)
 	}
 	t.rate = rate
-	step, err := t.feed(b)
+	contrastive, caption, err := t.gradients(ctx, batches)
 	if err != nil {
 		return err
 	}
-	if err := step.Run(ctx); err != nil {
-		return err
-	}
-	contrastive, caption := step.Losses()
 	loss := contrastive + caption
 	if v := float64(loss); math.IsNaN(v) || math.IsInf(v, 0) {
 		return &DivergedError{number, v}
@@ -181,7 +189,7 @@ func (t *Trainer) train(ctx context.Context, b *data.Batch) error {
 	}
 	t.optimizer.Step(rate)
 	ClampLogitScale(scale)
-	p.Batches, p.Records, p.Step = p.Batches+1, b.Records, p.Step+1
+	p.Batches, p.Records, p.Step = p.Batches+1, batches[len(batches)-1].Records, p.Step+1
 	t.meter.steps++
 	if o.Stepped != nil {
 		o.Stepped(number+1, t.perEpoch*o.Epochs)
@@ -205,7 +213,7 @@ func (t *Trainer) record(r Record) error {
 	m.done += m.steps
 	took := now.Sub(m.since).Seconds() / float64(m.steps)
 	r.BatchTime, r.DataTime = took, m.wait.Seconds()/float64(m.steps)
-	r.SamplesPerSecond = float64(t.options.Batch) / took
+	r.SamplesPerSecond = float64(t.options.Batch*t.options.Accum) / took
 	left := (t.options.Epochs-r.Epoch)*t.perEpoch - r.Batch
 	r.Left = time.Duration(float64(now.Sub(m.began)) / float64(m.done) * float64(left))
 	m.since, m.steps, m.wait = now, 0, 0

@@ -15,7 +15,8 @@ type Options struct {
 	Data DataOptions // to train on; without it, a run only validates
 	Val  DataOptions // to validate on; without it, a run does not validate
 
-	Batch  int // pairs of a step
+	Batch  int // pairs of a step; with Accum, of each of its batches
+	Accum  int // batches that count as one; 0 and 1: each is a step
 	Epochs int
 	Seed   uint64 // of start values, orders and crops
 
@@ -88,7 +89,7 @@ const (
 // Defaults are OpenCLIP's for a model of that name, without data.
 func Defaults(name string) Options {
 	return Options{
-		Batch: 64, Epochs: 32, LR: DefaultLearningRate, Warmup: 10000, Scheduler: Cosine, CooldownPower: 1,
+		Batch: 64, Accum: 1, Epochs: 32, LR: DefaultLearningRate, Warmup: 10000, Scheduler: Cosine, CooldownPower: 1,
 		Optimizer: OptAdamW, AdamW: DefaultAdamW(name), Muon: DefaultMuon, Losses: model.DefaultLossWeights,
 		LogEvery: 100, SaveFrequency: 1, ValFrequency: 1, ValCaptions: 4, SaveInterval: 10 * time.Minute,
 	}
@@ -111,6 +112,7 @@ func (o Options) Validate() error {
 		found      any
 	}{
 		{"batch-size", "1 to 65536", o.Batch >= 1 && o.Batch <= 1<<16, o.Batch},
+		{"accum-freq", "1 to 65536, and at most 16777216 pairs a step", o.Accum >= 1 && o.Accum <= 1<<16 && o.Accum*o.Batch <= 1<<24, o.Accum},
 		{"epochs", "1 to 1048576", o.Epochs >= 1 && o.Epochs < 1<<20, o.Epochs},
 		{"opt", "adamw or muon", o.Optimizer == OptAdamW || o.Optimizer == OptMuon, fmt.Sprintf("%q", o.Optimizer)},
 		{"grad-clip-norm", "a number from 0", number(o.ClipNorm), o.ClipNorm},

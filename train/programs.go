@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+
 	G "gorgonia.org/gorgonia"
 
 	"github.com/seed-e0874532/coca/model"
@@ -14,8 +16,12 @@ import (
 type programs struct {
 	arena exec.Arena
 	steps map[int]*Step // by the length of texts
-	vals  map[valSize]*valProgram
-	ids   []int32 // of a batch, whole
+
+	accumulated map[int]*accumulated
+	sums        accumulator
+
+	vals map[valSize]*valProgram
+	ids  []int32 // of a batch, whole
 }
 
 // valSize is that of a batch of a validation, the last of which may be smaller.
@@ -33,11 +39,16 @@ const lengthStep = 4
 
 // compile makes the program of a step with the longest texts, which needs the most memory.
 func (t *Trainer) compile() error {
-	t.programs = programs{steps: map[int]*Step{}, vals: map[valSize]*valProgram{}}
+	t.programs = programs{steps: map[int]*Step{}, accumulated: map[int]*accumulated{}, vals: map[valSize]*valProgram{}}
 	if t.source == nil {
 		return nil
 	}
-	_, err := t.stepOf(t.base.Config.Text.ContextLength)
+	length := t.base.Config.Text.ContextLength
+	if t.options.Accum > 1 {
+		_, err := t.accumulatedOf(length)
+		return err
+	}
+	_, err := t.stepOf(length)
 	return err
 }
 
@@ -95,14 +106,23 @@ func (t *Trainer) fill(g *model.TrainGraph, b *data.Batch, length int) {
 	}
 }
 
-// feed gives a batch to the program of its step.
-func (t *Trainer) feed(b *data.Batch) (*Step, error) {
+// gradients computes losses and gradients of the batches of a step.
+func (t *Trainer) gradients(ctx context.Context, batches []*data.Batch) (contrastive, caption float32, err error) {
+	if t.options.Accum > 1 {
+		return t.accumulate(ctx, batches)
+	}
+	b := batches[0]
 	length := t.encode(b.Captions)
 	s, err := t.stepOf(length)
-	if err == nil {
-		t.fill(s.Graph, b, length)
+	if err != nil {
+		return 0, 0, err
 	}
-	return s, err
+	t.fill(s.Graph, b, length)
+	if err := s.Run(ctx); err != nil {
+		return 0, 0, err
+	}
+	contrastive, caption = s.Losses()
+	return contrastive, caption, nil
 }
 
 // feedVal gives a batch to a program that validates it.

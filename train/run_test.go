@@ -283,3 +283,65 @@ func TestInterruptedValidation(t *testing.T) {
 		t.Errorf("results differ (%v):\n%s\n%s", err, a, b)
 	}
 }
+
+// TestAccumulationIsOneBatch compares a step of three batches of five with one of fifteen. (Adam's
+// first step is the gradient's sign times the rate, so that ε is large here to show sizes.)
+func TestAccumulationIsOneBatch(t *testing.T) {
+	base, csv := tiny(t), table(t)
+	for _, weights := range []model.LossWeights{{Contrastive: 1, Caption: 2}, {Contrastive: 0, Caption: 1}} {
+		var logs [2][]train.Record
+		var tensors [2]map[string][]float32
+		for i, accum := range []int{1, 3} {
+			dir := t.TempDir()
+			o := options(csv, dir)
+			o.Batch, o.Accum, o.Epochs, o.Losses, o.ClipNorm = 15/accum, accum, 2, weights, 0
+			o.AdamW.Eps, o.LR, o.Warmup, o.TrainOnly = 1, 1, 0, []string{"[^l]*"} // the scale's gradient comes three times
+			o.Log = func(r train.Record) { logs[i] = append(logs[i], r) }
+			b, err := train.OpenBase(base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr, err := train.New(b, "", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.Close()
+			if err := tr.Run(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			tensors[i] = tensorsOf(t, filepath.Join(dir, "checkpoints", "epoch_2"))
+		}
+		if len(logs[0]) != 2 || len(logs[1]) != 2 {
+			t.Fatalf("%d and %d steps, want 2", len(logs[0]), len(logs[1]))
+		}
+		for i, a := range logs[0] {
+			if b := logs[1][i]; math.Abs(a.Loss-b.Loss) > 1e-4*a.Loss || math.Abs(a.Contrastive-b.Contrastive) > 1e-4*a.Loss {
+				t.Errorf("%v, step %d: losses %v, %v of one batch, %v, %v of three", weights, i, a.Loss, a.Contrastive, b.Loss, b.Contrastive)
+			}
+		}
+		for name, a := range tensors[0] {
+			for i, v := range tensors[1][name] {
+				if d := math.Abs(float64(v - a[i])); !(d <= 1e-4) {
+					t.Errorf("%v, %s[%d]: off by %g", weights, name, i, d)
+					break
+				}
+			}
+		}
+	}
+}
+
+// TestResumeAccumulated stops a run whose steps have several batches, the last of an epoch too few.
+func TestResumeAccumulated(t *testing.T) {
+	base, csv, straight, broken := tiny(t), table(t, "missing.png\tnothing"), t.TempDir(), t.TempDir()
+	o := options(csv, straight)
+	o.Batch, o.Accum, o.Optimizer = 3, 2, train.OptMuon // 5 batches an epoch
+	runTo(t, base, o, 0)
+	if n := len(losses(t, straight)); n != 6 {
+		t.Fatalf("the log has %d lines, want 6", n)
+	}
+	o.Dir, o.Resume = broken, "latest"
+	for _, stop := range []int{1, 2, 5, 0} {
+		runTo(t, base, o, stop)
+	}
+	same(t, straight, broken, "epoch_3")
+}

@@ -101,9 +101,9 @@ func (s *start) openCheckpoint(dir string) error {
 	}
 	s.files, s.position = append(s.files, f), &p
 	s.restore = func(o state, t *Trainer) error {
-		if now := t.options; p.Batches > 0 && (p.Batch != now.Batch || p.Seed != now.Seed) {
-			return &ConfigError{"resume", fmt.Sprintf("--batch-size %d --seed %d within an epoch, as %s has", p.Batch, p.Seed, dir),
-				fmt.Sprintf("--batch-size %d --seed %d", now.Batch, now.Seed)}
+		if now := t.options; p.Batches > 0 && (p.Batch != now.Batch || max(p.Accum, 1) != now.Accum || p.Seed != now.Seed) {
+			return &ConfigError{"resume", fmt.Sprintf("--batch-size %d --accum-freq %d --seed %d within an epoch, as %s has", p.Batch, max(p.Accum, 1), p.Seed, dir),
+				fmt.Sprintf("--batch-size %d --accum-freq %d --seed %d", now.Batch, now.Accum, now.Seed)}
 		}
 		if p.Optimizer != t.options.Optimizer {
 			return &ConfigError{"resume", "a checkpoint of --opt " + t.options.Optimizer, "one of " + p.Optimizer}

@@ -32,7 +32,7 @@ type Trainer struct {
 
 	source    data.Source
 	valSource data.Source  // nil without validation
-	perEpoch  int          // batches
+	perEpoch  int          // steps
 	ahead     *data.Loader // of the next epoch, begun at the end of this one
 	position  Position
 	folder    checkpoints
@@ -51,11 +51,15 @@ func New(b *Base, pretrained string, o Options) (t *Trainer, err error) {
 		return nil, err
 	}
 	t = &Trainer{options: o, base: b, folder: checkpoints(filepath.Join(o.Dir, "checkpoints"))}
-	t.position = Position{Optimizer: o.Optimizer, Seed: o.Seed, Batch: o.Batch}
+	t.position = Position{Optimizer: o.Optimizer, Seed: o.Seed, Batch: o.Batch, Accum: o.Accum}
 	if o.Data.given() || !o.Val.given() {
 		if t.source, t.perEpoch, err = o.Data.open(b.Config.Vision.ImageSize, o.Batch, o.Seed); err != nil {
 			return nil, err
 		}
+		if n := t.perEpoch; n < o.Accum {
+			return nil, &ConfigError{"accum-freq", fmt.Sprintf("at most the %d batches of an epoch", n), fmt.Sprint(o.Accum)}
+		}
+		t.perEpoch /= o.Accum
 	}
 	if o.Val.given() {
 		if t.valSource, err = o.Val.openVal(b.Config.Vision.ImageSize); err != nil {
@@ -127,6 +131,6 @@ func (t *Trainer) Describe() string {
 		}
 		trained = fmt.Sprintf(" (%d of them trained)", k)
 	}
-	return fmt.Sprintf("%s: %d parameters%s, %d batches of %d an epoch, %d epochs, on %s",
-		t.base.Name, n, trained, t.perEpoch, t.options.Batch, t.options.Epochs, t.dev.Name())
+	return fmt.Sprintf("%s: %d parameters%s, %d steps of %d an epoch, %d epochs, on %s",
+		t.base.Name, n, trained, t.perEpoch, t.options.Batch*t.options.Accum, t.options.Epochs, t.dev.Name())
 }

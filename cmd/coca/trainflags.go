@@ -59,6 +59,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.resizeMode, "image-resize-mode", "", "shortest, longest or squash, for inference")
 
 	flags.IntVar(&o.Batch, "batch-size", o.Batch, "pairs of a step")
+	flags.IntVar(&o.Accum, "accum-freq", o.Accum, "batches that count as one, for the contrastive loss too")
 	flags.IntVar(&o.Epochs, "epochs", o.Epochs, "epochs")
 	flags.StringVar(&o.Optimizer, "opt", o.Optimizer, "adamw, or muon for the hidden matrices and adamw for the rest")
 	flags.Float64Var(&o.LR, "lr", o.LR, "learning rate")

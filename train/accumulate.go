@@ -1,0 +1,124 @@
+package train
+
+import (
+	"context"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/seed-e0874532/coca/internal/kernel"
+	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
+	"github.com/seed-e0874532/coca/nn/op"
+	"github.com/seed-e0874532/coca/train/data"
+)
+
+// accumulated is a step of several batches that count as one. A first pass, without
+// gradients, computes the features and the caption loss of each batch; a second one its
+// gradients among all others, which are added up.
+type accumulated struct {
+	graph *model.AccumulatedGraph
+	first *exec.Program
+	*Step
+}
+
+// accumulator is what the batches of a step have in common.
+type accumulator struct {
+	images, texts []float32 // features of all batches, [k·B, E]
+	own           []float64 // sums of the caption losses of the batches
+	targets       []int     // and over how many targets
+	sum           []float32 // of the gradients, nil before the first step
+}
+
+// accumulatedOf is the pair of programs for texts of a length.
+func (t *Trainer) accumulatedOf(length int) (*accumulated, error) {
+	if a := t.programs.accumulated[length]; a != nil {
+		return a, nil
+	}
+	o := &t.options
+	g, err := t.model.AccumulatedGraph(o.Accum, o.Batch, length, o.Losses)
+	if err != nil {
+		return nil, err
+	}
+	a := &accumulated{graph: g}
+	if a.Step, err = newStep(g.TrainGraph, t.dev, &t.programs.arena, t.parameters.Memory); err != nil {
+		return nil, err
+	}
+	outputs := []*G.Node{g.Own}
+	if g.Images != nil {
+		outputs = append(outputs, g.Image.Features, g.Text.Features)
+	}
+	if a.first, err = t.programs.arena.CompileTo(t.dev, nil, outputs...); err == nil {
+		t.programs.accumulated[length] = a
+	}
+	return a, err
+}
+
+// accumulate computes losses and gradients of several batches as of one. The
+// losses are those of the large batch.
+func (t *Trainer) accumulate(ctx context.Context, batches []*data.Batch) (contrastive, caption float32, err error) {
+	a := &t.programs.sums
+	a.images, a.texts, a.own, a.targets = a.images[:0], a.texts[:0], a.own[:0], a.targets[:0]
+	sum, targets := 0.0, 0
+	for _, b := range batches {
+		p, err := t.feedAccumulated(b)
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := p.first.Run(ctx); err != nil {
+			return 0, 0, err
+		}
+		n := t.countTargets()
+		own := float64(p.first.Floats(p.graph.Own)[0]) * float64(n)
+		a.own, a.targets, sum, targets = append(a.own, own), append(a.targets, n), sum+own, targets+n
+		if p.graph.Images != nil {
+			a.images = append(a.images, p.first.Floats(p.graph.Image.Features)...)
+			a.texts = append(a.texts, p.first.Floats(p.graph.Text.Features)...)
+		}
+	}
+	if a.sum == nil {
+		a.sum = make([]float32, len(t.parameters.Gradients))
+	}
+	clear(a.sum)
+	for j, b := range batches {
+		p, err := t.feedAccumulated(b)
+		if err != nil {
+			return 0, 0, err
+		}
+		g := p.graph
+		if g.Images != nil {
+			copy(op.Floats(g.Images.Value()), a.images)
+			copy(op.Floats(g.Texts.Value()), a.texts)
+			op.Ints(g.At.Value())[0] = int32(j)
+		}
+		rest := op.Floats(g.Rest.Value())
+		rest[0], rest[1] = float32(sum-a.own[j]), float32(targets-a.targets[j])
+		if err := p.Run(ctx); err != nil {
+			return 0, 0, err
+		}
+		contrastive, caption = p.Losses()
+		kernel.Add(t.dev.Pool(), a.sum, a.sum, t.parameters.Gradients)
+	}
+	copy(t.parameters.Gradients, a.sum)
+	return contrastive, caption, nil
+}
+
+// feedAccumulated gives a batch to its programs.
+func (t *Trainer) feedAccumulated(b *data.Batch) (*accumulated, error) {
+	length := t.encode(b.Captions)
+	a, err := t.accumulatedOf(length)
+	if err == nil {
+		t.fill(a.graph.TrainGraph, b, length)
+	}
+	return a, err
+}
+
+// countTargets is the number of tokens that the caption loss of the batch encoded last looks at.
+func (t *Trainer) countTargets() (n int) {
+	context := t.base.Config.Text.ContextLength
+	for i, id := range t.programs.ids {
+		if i%context != 0 && id != model.IgnoredID {
+			n++
+		}
+	}
+	return n
+}
