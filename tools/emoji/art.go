@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/srwiley/oksvg"
-	"github.com/srwiley/rasterx"
 	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
 )
@@ -153,15 +151,7 @@ func readPicture(folder, code, ending string) (image.Image, error) {
 	case ".webp":
 		return webp.Decode(f)
 	}
-	icon, err := oksvg.ReadIconStream(f)
-	if err != nil {
-		return nil, err
-	}
-	const side = 4 * master
-	icon.SetTarget(0, 0, side, side)
-	img := image.NewRGBA(image.Rect(0, 0, side, side))
-	icon.Draw(rasterx.NewDasher(side, side, rasterx.NewScannerGV(side, side, img, img.Bounds())), 1)
-	return img, nil
+	return rasterise(f, 4*master)
 }
 
 // pixelsOf scales a picture to the master's size and cuts its empty margin off.
