@@ -17,9 +17,10 @@ func newBlocks(l *nn.Loader, prefix string, layers int, c nn.BlockConfig) []nn.B
 	return blocks
 }
 
-// layer applies block i of a tower in a scope and with a tap of its own.
+// layer applies block i of a tower in a scope and with a tap of its own. A backward pass
+// may recompute what lies inside.
 func layer(b *op.Builder, tower string, kind string, i int, forward func(tap string) *G.Node) *G.Node {
 	name := fmt.Sprintf("%s.%d", kind, i)
 	defer b.Enter(name)()
-	return forward(tower + "." + name)
+	return b.Recompute(func() *G.Node { return forward(tower + "." + name) })
 }

@@ -61,23 +61,31 @@ func (m *CoCa) Tensors() []nn.Info { return m.tensors }
 type ImageGraph struct {
 	*op.Builder
 	Pixels   *G.Node   // input, [B, 3, S, S]
+	Kept     *G.Node   // input, [B, K] int32, with patch dropout: see [DropPatches]
 	Latent   *G.Node   // [B, E], before L2 normalisation
 	Features *G.Node   // [B, E]
 	Tokens   *G.Node   // [B, N, D]
 	Keys     []*G.Node // per decoder layer, [B, N, 2D]
+
+	patches int // of an image
 }
 
 // ImageGraph builds the graph that encodes a batch of images.
 func (m *CoCa) ImageGraph(batch int) (*ImageGraph, error) {
 	g := &ImageGraph{Builder: op.NewBuilder()}
-	m.encodeImage(g, batch)
+	m.encodeImage(g, batch, 0)
 	return g, g.Err()
 }
 
-func (m *CoCa) encodeImage(g *ImageGraph, batch int) {
+func (m *CoCa) encodeImage(g *ImageGraph, batch, kept int) {
 	size := m.Config.Vision.ImageSize
+	rows, cols := m.Config.Vision.Grid()
+	g.patches = rows * cols
 	g.Pixels = g.Input("pixels", tensor.Float32, batch, 3, size.Height, size.Width)
-	g.Latent, g.Tokens = m.Vision.Forward(g.Builder, g.Pixels)
+	if kept > 0 {
+		g.Kept = g.Input("kept tokens", tensor.Int32, batch, kept)
+	}
+	g.Latent, g.Tokens = m.Vision.Forward(g.Builder, g.Pixels, g.Kept)
 	g.Features = g.Tap("image_features", g.Normalize(g.Latent))
 	g.Keys = m.Decoder.Keys(g.Builder, g.Tokens)
 }
@@ -86,10 +94,12 @@ func (m *CoCa) encodeImage(g *ImageGraph, batch int) {
 type TextGraph struct {
 	*op.Builder
 	IDs      *G.Node // input, [B, L] int32
+	Scored   *G.Node // input, [1, N] int32, with [MaxTargets]: the tokens that have logits
+	Targets  *G.Node // input, [1, N+1] int32, with [MaxTargets]: from the second on, what they predict
 	Latent   *G.Node // [B, E], before L2 normalisation
 	Features *G.Node // [B, E]
 	Tokens   *G.Node // [B, L, T]
-	Logits   *G.Node // [B, S, V], nil without images
+	Logits   *G.Node // [B, S, V], [1, N, V] of Scored, nil without images
 }
 
 // TextGraph builds the graph that encodes texts of a fixed length.
@@ -128,7 +138,7 @@ func (m *CoCa) decode(g *TextGraph, rows int, keys []*G.Node) {
 		g.Fail(fmt.Errorf("decoder: want at most %d tokens, got %d", limit, rows))
 	}
 	x := g.Rows(g.Tokens, 0, rows) // [B, L, T] → [B, S, T]
-	g.Logits = g.Tap("logits", m.Decoder.Forward(g.Builder, x, keys))
+	g.Logits = g.Tap("logits", m.Decoder.Forward(g.Builder, x, keys, g.Scored))
 }
 
 // Graph is the whole model on images and texts: what training differentiates,
@@ -137,6 +147,8 @@ type Graph struct {
 	*op.Builder
 	Image ImageGraph
 	Text  TextGraph
+
+	options trainOptions
 }
 
 // Graph builds the whole model for a batch of pairs; the logits are those of
@@ -145,11 +157,20 @@ func (m *CoCa) Graph(batch, length, rows int) (*Graph, error) {
 	return m.graph(batch, length, rows, op.Last)
 }
 
-func (m *CoCa) graph(batch, length, rows int, class op.Place) (*Graph, error) {
+func (m *CoCa) graph(batch, length, rows int, class op.Place, options ...TrainOption) (*Graph, error) {
+	o := chosen(options)
+	kept, err := m.Config.Vision.keptTokens(o.dropout)
+	if err != nil {
+		return nil, err
+	}
 	b := op.NewBuilder()
-	g := &Graph{Builder: b, Image: ImageGraph{Builder: b}, Text: TextGraph{Builder: b}}
-	m.encodeImage(&g.Image, batch)
+	if o.recompute {
+		b.RecomputeBlocks()
+	}
+	g := &Graph{Builder: b, options: o, Image: ImageGraph{Builder: b}, Text: TextGraph{Builder: b}}
+	m.encodeImage(&g.Image, batch, kept)
 	m.encodeText(&g.Text, batch, length, class)
+	g.Text.scoreTargets(o.targets)
 	m.decode(&g.Text, rows, g.Image.Keys)
 	return g, g.Err()
 }

@@ -45,25 +45,32 @@ func (d Decoder) Keys(b *op.Builder, image *G.Node) []*G.Node {
 	defer b.Enter("decoder")()
 	var keys []*G.Node
 	for i, cross := range d.Cross {
-		keys = append(keys, layer(b, "decoder", "cross", i, func(string) *G.Node { return cross.Keys(b, image) }))
+		k := layer(b, "decoder", "cross", i, func(string) *G.Node { return cross.Keys(b, image) })
+		keys = append(keys, b.Forget(k)) // a part of the block, like its own projections
 	}
 	return keys
 }
 
 // Forward maps text tokens [B, S, D] and the image's keys to logits [B, S, V];
-// row s is about token s+1.
-func (d Decoder) Forward(b *op.Builder, x *G.Node, keys []*G.Node) *G.Node {
+// row s is about token s+1. With rows [1, N], numbers of tokens of the batch, it computes
+// the logits of those alone, [1, N, V].
+func (d Decoder) Forward(b *op.Builder, x *G.Node, keys []*G.Node, rows *G.Node) *G.Node {
 	defer b.Enter("decoder")()
-	return d.run(b, x, keys, nil, func(int) nn.Attend { return nn.Causal(nil) }, true)
+	x = d.blocks(b, x, keys, nil, func(int) nn.Attend { return nn.Causal(nil) }, true)
+	if rows != nil {
+		x = b.Gather(x, rows) // [B, S, D] → [1, N, D]
+	}
+	return d.predict(b, x, true)
 }
 
 // Step maps the newest text token of each row [R, D] to logits [R, V].
 func (d Decoder) Step(b *op.Builder, x *G.Node, s stepInputs) *G.Node {
 	defer b.Enter("decoder")()
-	return d.run(b, x, s.keys, s.image, func(i int) nn.Attend { return s.decoder[i].Cached }, false)
+	x = d.blocks(b, x, s.keys, s.image, func(i int) nn.Attend { return s.decoder[i].Cached }, false)
+	return d.predict(b, x, false)
 }
 
-func (d Decoder) run(b *op.Builder, x *G.Node, keys []*G.Node, image *G.Node, attend func(i int) nn.Attend, taps bool) *G.Node {
+func (d Decoder) blocks(b *op.Builder, x *G.Node, keys []*G.Node, image *G.Node, attend func(i int) nn.Attend, taps bool) *G.Node {
 	for i := range d.Block {
 		x = layer(b, "decoder", "block", i, func(tap string) *G.Node {
 			return d.Block[i].Forward(b, x, attend(i), only(taps, tap))
@@ -72,6 +79,10 @@ func (d Decoder) run(b *op.Builder, x *G.Node, keys []*G.Node, image *G.Node, at
 			return d.Cross[i].Forward(b, x, keys[i], image, only(taps, tap))
 		})
 	}
+	return x
+}
+
+func (d Decoder) predict(b *op.Builder, x *G.Node, taps bool) *G.Node {
 	x = b.Tap(only(taps, "decoder.ln_final"), d.LNFinal.Forward(b, x))
 	return d.Proj.Forward(b, x) // [.., D] → [.., V]
 }

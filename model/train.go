@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -62,8 +63,8 @@ func (m *CoCa) TrainLength(ids []int32) int {
 // text: the text's ids are what the decoder reads (all but the last) and what it
 // should predict (all but the first). Texts are as long as the context, or cut to
 // a length that [CoCa.TrainLength] allows; losses and gradients are the same.
-func (m *CoCa) TrainGraph(batch, length int, w LossWeights) (*TrainGraph, error) {
-	model, err := m.graph(batch, length, length-1, op.End)
+func (m *CoCa) TrainGraph(batch, length int, w LossWeights, options ...TrainOption) (*TrainGraph, error) {
+	model, err := m.graph(batch, length, length-1, op.End, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (m *CoCa) TrainGraph(batch, length int, w LossWeights) (*TrainGraph, error)
 		g.Contrastive = g.ContrastiveLoss(g.Image.Features, g.Text.Features, g.Weight(m.LogitScale), w.Contrastive)
 		losses = append(losses, g.Contrastive)
 	}
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, nil, w.Caption, IgnoredID)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, w.Caption, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()
@@ -97,13 +98,13 @@ type AccumulatedGraph struct {
 
 // AccumulatedGraph builds the graph of a step on one of n batches. The first pass
 // runs Own, Image.Features and Text.Features.
-func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights) (*AccumulatedGraph, error) {
-	model, err := m.graph(batch, length, length-1, op.End)
+func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights, options ...TrainOption) (*AccumulatedGraph, error) {
+	model, err := m.graph(batch, length, length-1, op.End, options...)
 	if err != nil {
 		return nil, err
 	}
 	g := &AccumulatedGraph{TrainGraph: &TrainGraph{Graph: model}}
-	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.IDs, nil, 1, IgnoredID)
+	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, 1, IgnoredID)
 	var losses []*G.Node
 	if w.Contrastive != 0 {
 		embed := m.Config.EmbedDim
@@ -115,19 +116,29 @@ func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights) (*Accumulat
 		losses = append(losses, g.Contrastive)
 	}
 	g.Rest = g.Input("rest of the caption loss", tensor.Float32, 2)
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.IDs, g.Rest, w.Caption, IgnoredID)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), g.Rest, w.Caption, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()
 }
 
 func (g *TrainGraph) differentiate() {
+	if g.options.forward {
+		return
+	}
 	var inputs []*G.Node
+	var trained []op.Parameter
 	for _, p := range g.Parameters() {
-		inputs = append(inputs, p.Node)
+		if locked := g.options.locked; locked == nil || !locked(whole(p.Weight).Name) {
+			inputs, trained = append(inputs, p.Node), append(trained, p)
+		}
+	}
+	if len(inputs) == 0 {
+		g.Fail(errors.New("train: every tensor is locked"))
+		return
 	}
 	nodes := g.Builder.Gradients(g.Loss, inputs...)
-	for i, p := range g.Parameters() {
+	for i, p := range trained {
 		if nodes != nil && nodes[i] != nil {
 			all := whole(p.Weight)
 			g.gradients = append(g.gradients, Gradient{all.Name, p.At, all.Value.Shape().TotalSize(), nodes[i]})

@@ -64,13 +64,19 @@ func (v Vision) twoPoolers() bool {
 }
 
 // Forward maps normalised pixels [B, 3, S, S] to the image feature before its
-// L2 normalisation [B, E] and the image tokens for the decoder [B, N, D].
-func (v Vision) Forward(b *op.Builder, pixels *G.Node) (feature, tokens *G.Node) {
+// L2 normalisation [B, E] and the image tokens for the decoder [B, N, D]. With kept
+// [B, K] it goes on with those tokens alone, G²+1 becoming K; see [ImageGraph].
+func (v Vision) Forward(b *op.Builder, pixels, kept *G.Node) (feature, tokens *G.Node) {
+	if b.Err() != nil {
+		return nil, nil
+	}
 	defer b.Enter("visual")()
 	rows, cols := v.cfg.Grid()
 	n := rows*cols + 1
-
-	x := v.embed(b, pixels) // [B, 3, S, S] → [B, G²+1, W]
+	if kept != nil {
+		n = kept.Shape()[1]
+	}
+	x := v.embed(b, pixels, kept) // [B, 3, S, S] → [B, G²+1, W]
 	for i, block := range v.Block {
 		x = layer(b, "visual", "block", i, func(tap string) *G.Node { return block.Forward(b, x, nn.Full, tap) })
 	}
@@ -101,10 +107,13 @@ func (v Vision) Forward(b *op.Builder, pixels *G.Node) (feature, tokens *G.Node)
 }
 
 // embed maps pixels [B, 3, S, S] to the tokens that the first block sees, [B, G²+1, W].
-func (v Vision) embed(b *op.Builder, pixels *G.Node) *G.Node {
+func (v Vision) embed(b *op.Builder, pixels, kept *G.Node) *G.Node {
 	defer b.Enter("embed")()
 	x := b.Tap("visual.patches", v.Patch.Forward(b, pixels))         // [B, 3, S, S] → [B, G², W]
 	x = b.Positions(x, b.Weight(v.Pos), b.Weight(v.Class), op.First) // → [B, G²+1, W]
+	if kept != nil {
+		x = b.Gather(x, kept) // → [B, K, W]
+	}
 	if !v.cfg.NoLNPre {
 		x = v.LNPre.Forward(b, x)
 	}

@@ -242,6 +242,8 @@ func (d *CPU) simple(o G.Op, out Operand, in []Operand) (Kernel, error) {
 	case *op.PaddingMask:
 		hidden, ids, length := out.Data.([]bool), ints(in[0]), in[0].Shape[1]
 		return func() error { o.Run(hidden, ids, length); return nil }, nil
+	case *op.Gather, *op.GatherGrad:
+		return d.gather(o, out, in)
 	}
 	return d.gradient(o, out, in)
 }

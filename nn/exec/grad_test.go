@@ -81,6 +81,9 @@ var differentiable = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"Among": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.Among(b.Bind("fixed all", random(r, 6, 5)), b.Bind("own", random(r, 2, 5)), b.Bind("at", op.TensorOf(ids(1), 1)))
 	},
+	"Gather": func(b *op.Builder, r *rand.Rand) *G.Node {
+		return b.Gather(b.Bind("x", random(r, 2, 3, 5)), b.Bind("i", op.TensorOf(ids(5, 0, -1, 3, 0, 2), 2, 3)))
+	},
 	"Rows":     func(b *op.Builder, r *rand.Rand) *G.Node { return b.Rows(b.Bind("x", random(r, 2, 5, 4)), 1, 4) },
 	"PickRow":  func(b *op.Builder, r *rand.Rand) *G.Node { return b.PickRow(b.Bind("x", random(r, 2, 5, 9)), 4) },
 	"MeanRows": func(b *op.Builder, r *rand.Rand) *G.Node { return b.MeanRows(b.Bind("x", random(r, 2, 5, 9)), 1) },

@@ -22,6 +22,7 @@ func (o *Attention) DiffWRT(n int) []bool {
 
 // SymDiff implements gorgonia.SDOp.
 func (o *Attention) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+	in = o.b.recall(in)
 	b := o.b
 	operands := append(append([]*G.Node{}, in...), grad)
 	if !b.usable("AttentionGrad", operands...) {

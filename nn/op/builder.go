@@ -23,6 +23,11 @@ type Builder struct {
 	scope   []string
 	where   map[*G.Node]string
 	err     error
+
+	// See RecomputeBlocks.
+	inBlock   bool
+	forgotten map[*G.Node]bool    // results of the forward pass that are not kept
+	recalled  map[*G.Node]*G.Node // what computes them again
 }
 
 // A Tap is a node with a name that a golden test or a reader may ask for,
@@ -138,6 +143,9 @@ func (b *Builder) apply(o Operator, operands ...*G.Node) *G.Node {
 		}
 		b.Fail(err)
 		return nil
+	}
+	if b.inBlock {
+		b.Forget(n)
 	}
 	return b.own(n, o.String())
 }

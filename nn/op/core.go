@@ -23,6 +23,7 @@ type Operator interface {
 	Cost(out tensor.Shape, in []tensor.Shape) Cost
 
 	result() operandType
+	renew()
 }
 
 // Cost is what one execution of an operator takes at least.
@@ -72,6 +73,7 @@ type core struct {
 
 func (c *core) Kind() string         { return c.kind }
 func (c *core) result() operandType  { return c.out }
+func (c *core) renew()               { c.b.serial++; c.serial = c.b.serial } // of a copy
 func (c *core) Arity() int           { return len(c.in) }
 func (c *core) ReturnsPtr() bool     { return true }
 func (c *core) CallsExtern() bool    { return false }

@@ -25,6 +25,7 @@ func (o *Linear) DiffWRT(n int) []bool { return all(n) }
 // make act(z) from it: that costs the memory of z, where computing z again would
 // cost a third of the map's backward pass.
 func (o *Linear) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+	in = o.b.recall(in)
 	x, w, rest := in[0], in[1], in[2:]
 	take := func(given bool) (n *G.Node) {
 		if given {

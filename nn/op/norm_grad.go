@@ -15,6 +15,7 @@ func (o *LayerNorm) DiffWRT(n int) []bool { return all(n) }
 // and dγ = Σ dy ⊙ x̂ over the rows; see [LayerNormGrad] for dx. The three are
 // operators of their own: mean and variance are a small part of what each costs.
 func (o *LayerNorm) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+	in = o.b.recall(in)
 	b, x, gamma := o.b, in[0], in[1]
 	var dx, dgamma *G.Node
 	if b.usable("LayerNormGrad", x, gamma, grad) {
@@ -136,6 +137,7 @@ func (o *Normalize) DiffWRT(n int) []bool { return all(n) }
 
 // SymDiff implements gorgonia.SDOp.
 func (o *Normalize) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+	in = o.b.recall(in)
 	b, x := o.b, in[0]
 	if !b.usable("NormalizeGrad", x, grad) {
 		return nil, b.err
