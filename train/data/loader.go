@@ -54,8 +54,9 @@ type Loader struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
-	queue   chan *item // in the epoch's order
-	pixels  sync.Pool  // of *[]float32
+	queue   chan *item  // in the epoch's order
+	pixels  sync.Pool   // of *[]float32
+	spare   [][]float32 // of batches that were recycled
 	ctx     context.Context
 	records int
 	skipped int
@@ -208,7 +209,7 @@ func (l *Loader) Next() (*Batch, error) {
 		} else {
 			l.records++
 			if b.Pixels == nil {
-				b.Pixels = make([]float32, 0, l.options.Batch*l.size)
+				b.Pixels = l.buffer()
 			}
 			b.Pixels = append(b.Pixels, *i.pixels...)
 			b.Captions, b.Names = append(b.Captions, i.record.Caption), append(b.Names, i.record.Name)
@@ -219,6 +220,26 @@ func (l *Loader) Next() (*Batch, error) {
 	}
 	b.Records = l.records
 	return b, nil
+}
+
+// buffer is an empty one for a batch.
+func (l *Loader) buffer() []float32 {
+	n := len(l.spare)
+	if n == 0 {
+		return make([]float32, 0, l.options.Batch*l.size)
+	}
+	last := l.spare[n-1]
+	l.spare = l.spare[:n-1]
+	return last
+}
+
+// Recycle takes back a batch of this loader that is no longer needed, so that a later one may
+// use its memory. It need not be called.
+func (l *Loader) Recycle(b *Batch) {
+	if cap(b.Pixels) == l.options.Batch*l.size && cap(b.Pixels) > 0 {
+		l.spare = append(l.spare, b.Pixels[:0])
+	}
+	b.Pixels = nil
 }
 
 // next waits for the next record.

@@ -153,6 +153,40 @@ func TestLoaderIsDeterministic(t *testing.T) {
 	}
 }
 
+// TestLoaderRecycles: what is given back is used again, and what is not stays as it is.
+func TestLoaderRecycles(t *testing.T) {
+	s := pictureFiles(t, 13)
+	want := all(t, s, 0, options(2))
+	l, err := Load(context.Background(), s, 0, options(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var kept, before *Batch
+	for i, w := range want {
+		b, err := l.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(b.Pixels, w.Pixels) {
+			t.Errorf("batch %d has other pixels", i)
+		}
+		if i == 0 {
+			kept = b
+			continue
+		}
+		if before != nil && &b.Pixels[0] != &before.Pixels[0] {
+			t.Errorf("batch %d has memory of its own", i)
+		}
+		before = &Batch{Pixels: b.Pixels}
+		l.Recycle(b)
+		l.Recycle(b) // has nothing any more
+	}
+	if !slices.Equal(kept.Pixels, want[0].Pixels) {
+		t.Error("a batch that was kept has changed")
+	}
+}
+
 // TestLoaderStops in the middle of an epoch, by Close and by the context; see TestMain.
 func TestLoaderStops(t *testing.T) {
 	s := Synthetic{Samples: 1 << 40, Width: 9, Height: 9}

@@ -123,8 +123,9 @@ func (s *sample) read(in io.Reader, size int64, ext string, maxBytes int64) erro
 		}
 		return nil
 	}
-	// Not allocated by the size that the header claims.
+	// The size that the header claims is believed up to a megabyte.
 	var b bytes.Buffer
+	b.Grow(int(min(size, 1<<20)) + bytes.MinRead)
 	if _, err := io.Copy(&b, in); err != nil {
 		return err
 	}

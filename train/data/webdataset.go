@@ -134,6 +134,11 @@ func (w *WebDataset) passes(epoch int) iter.Seq2[Record, error] {
 
 // shuffle keeps a buffer, gives a random one of its samples for each new one,
 // and empties it at the end. Errors pass at once.
+//
+// The first sample comes when the buffer is full. (In OpenCLIP each worker has a buffer of its own, begins when it
+// holds 1,000 samples and reads two for each that it gives until it holds 5,000: an epoch begins earlier, and less
+// mixed.) So samples of one shard meet those of others only as far as the buffer reaches: with shards of 10,000
+// samples, mostly those of the same shard and the next. Data that is sorted should be shuffled when shards are made.
 func (w *WebDataset) shuffle(in iter.Seq2[Record, error], random *rand.Rand) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		var buffer []Record
