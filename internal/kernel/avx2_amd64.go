@@ -13,62 +13,66 @@ func transpose8AVX2(rows int, n int, dst *float32, dstRow int, src *float32, src
 // tile1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // epilogueAVX2 stores act(src + bias)·scale + residual in dst for rows·cols elements; row strides are in
 // floats, and bias, scale or residual may be nil. act is an Activation.
@@ -165,29 +169,29 @@ func dequantizeAVX2(rows int, c *float32, correction *int32, scale *float32, row
 // tileBytes1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes6AVX2 stores in c[i·32+j], i < 6, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape
-func tileBytes6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)

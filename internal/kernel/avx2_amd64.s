@@ -97,9 +97,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile1AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -165,9 +165,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile2AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -252,9 +252,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile3AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -358,9 +358,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile4AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -483,16 +483,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile5AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   c+32(FP), SI
+	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+	LEAQ   (DX)(DX*2), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -503,8 +504,8 @@ TEXT ·tile5AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
+	MOVQ   AX, R9
+	SHRQ   $0x02, R9
 	JZ     tail
 
 loop:
@@ -565,24 +566,27 @@ loop:
 	PREFETCHT1   8576(BX)
 	VMOVUPS      384(BX), Y10
 	VMOVUPS      416(BX), Y11
-	VBROADCASTSS (CX)(DI*1), Y12
+	VBROADCASTSS (CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y12
+	VBROADCASTSS 4(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y12
+	VBROADCASTSS 8(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 12(CX)(DI*1), Y12
+	VBROADCASTSS 12(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 16(CX)(DI*1), Y12
+	VBROADCASTSS 16(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	ADDQ         $0x80, DI
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+512, BX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
 
 tail:
@@ -627,16 +631,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6AVX2(SB), NOSPLIT, $0-40
+TEXT ·tile6AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   c+32(FP), SI
+	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+	LEAQ   (DX)(DX*2), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -649,8 +654,8 @@ TEXT ·tile6AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
+	MOVQ   AX, R9
+	SHRQ   $0x02, R9
 	JZ     tail
 
 loop:
@@ -720,27 +725,30 @@ loop:
 	PREFETCHT1   8576(BX)
 	VMOVUPS      384(BX), Y12
 	VMOVUPS      416(BX), Y13
-	VBROADCASTSS (CX)(DI*1), Y14
+	VBROADCASTSS (CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y14
+	VBROADCASTSS 4(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y14
+	VBROADCASTSS 8(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 12(CX)(DI*1), Y14
+	VBROADCASTSS 12(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 16(CX)(DI*1), Y14
+	VBROADCASTSS 16(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 20(CX)(DI*1), Y14
+	VBROADCASTSS 20(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	ADDQ         $0x80, DI
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+512, BX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
 
 tail:
@@ -790,9 +798,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide1AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide1AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -884,9 +892,9 @@ DATA constAVX2_ffff0000<>+24(SB)/4, $0xffff0000
 DATA constAVX2_ffff0000<>+28(SB)/4, $0xffff0000
 GLOBL constAVX2_ffff0000<>(SB), RODATA|NOPTR, $32
 
-// func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide2AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide2AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -990,9 +998,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide3AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide3AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -1118,9 +1126,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide4AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide4AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -1268,16 +1276,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func tileWide5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide5AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide5AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   c+32(FP), SI
+	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+	LEAQ   (DX)(DX*2), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1288,8 +1297,8 @@ TEXT ·tileWide5AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   AX, R8
-	SHRQ   $0x01, R8
+	MOVQ   AX, R9
+	SHRQ   $0x01, R9
 	JZ     tail
 
 loop:
@@ -1356,24 +1365,26 @@ loop:
 	VPAND        constAVX2_ffff0000<>+0(SB), Y10, Y10
 	VMOVUPS      160(BX), Y11
 	VPAND        constAVX2_ffff0000<>+0(SB), Y11, Y11
-	VBROADCASTSS (CX)(DI*1), Y12
+	VBROADCASTSS (CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y12
+	VBROADCASTSS 4(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y12
+	VBROADCASTSS 8(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 12(CX)(DI*1), Y12
+	VBROADCASTSS 12(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 16(CX)(DI*1), Y12
+	VBROADCASTSS 16(CX)(R8*1), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
+	PREFETCHT1   (DI)
+	ADDQ         $0x40, DI
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+256, BX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
 
 tail:
@@ -1440,16 +1451,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func tileWide6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileWide6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·tileWide6AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileWide6AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   c+32(FP), SI
+	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+	LEAQ   (DX)(DX*2), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1462,8 +1474,8 @@ TEXT ·tileWide6AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   AX, R8
-	SHRQ   $0x01, R8
+	MOVQ   AX, R9
+	SHRQ   $0x01, R9
 	JZ     tail
 
 loop:
@@ -1539,27 +1551,29 @@ loop:
 	VPAND        constAVX2_ffff0000<>+0(SB), Y12, Y12
 	VMOVUPS      160(BX), Y13
 	VPAND        constAVX2_ffff0000<>+0(SB), Y13, Y13
-	VBROADCASTSS (CX)(DI*1), Y14
+	VBROADCASTSS (CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y14
+	VBROADCASTSS 4(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y14
+	VBROADCASTSS 8(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 12(CX)(DI*1), Y14
+	VBROADCASTSS 12(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 16(CX)(DI*1), Y14
+	VBROADCASTSS 16(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 20(CX)(DI*1), Y14
+	VBROADCASTSS 20(CX)(R8*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
+	PREFETCHT1   (DI)
+	ADDQ         $0x40, DI
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+256, BX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
 
 tail:
@@ -3645,9 +3659,9 @@ row:
 	VZEROUPPER
 	RET
 
-// func tileBytes1AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes1AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes1AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -3699,9 +3713,9 @@ DATA constAVX2_00ff00ff<>+24(SB)/4, $0x00ff00ff
 DATA constAVX2_00ff00ff<>+28(SB)/4, $0x00ff00ff
 GLOBL constAVX2_00ff00ff<>(SB), RODATA|NOPTR, $32
 
-// func tileBytes2AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes2AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes2AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -3761,9 +3775,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tileBytes3AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes3AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes3AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -3841,9 +3855,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tileBytes4AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes4AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes4AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -3939,9 +3953,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tileBytes5AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes5AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes5AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
@@ -4055,9 +4069,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tileBytes6AVX2(n int, a *float32, stride int, b *float32, c *float32)
+// func tileBytes6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 // Requires: AVX, AVX2
-TEXT ·tileBytes6AVX2(SB), NOSPLIT, $0-40
+TEXT ·tileBytes6AVX2(SB), NOSPLIT, $0-48
 	MOVQ   n+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX

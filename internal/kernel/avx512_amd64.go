@@ -7,142 +7,154 @@ package kernel
 // tile1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile1AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile1AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile2AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile2AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile3AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile3AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile4AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile4AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile5AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile5AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile6AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile6AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile7AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile7AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 //
 //go:noescape
-func tile8AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile8AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile9AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile9AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile10AVX512 stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile10AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile10AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile11AVX512 stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile11AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile11AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile12AVX512 stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile12AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile12AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile13AVX512 stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile13AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile13AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile14AVX512 stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tile14AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tile14AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide1AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide1AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide2AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide2AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide3AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide3AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide4AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide4AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide5AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide5AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide6AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide6AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide7AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide7AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 //
 //go:noescape
-func tileWide8AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide8AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide9AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide9AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide10AVX512 stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide10AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide10AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide11AVX512 stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide11AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide11AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide12AVX512 stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide12AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide12AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide13AVX512 stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide13AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide13AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide14AVX512 stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileWide14AVX512(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide14AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // epilogueAVX512 stores act(src + bias)·scale + residual in dst for rows·cols elements; row strides are in
 // floats, and bias, scale or residual may be nil. act is an Activation.

@@ -7,69 +7,75 @@ package kernel
 // tilePairs1AVX512BF16 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs1AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs1AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs2AVX512BF16 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs2AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs2AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs3AVX512BF16 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs3AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs3AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs4AVX512BF16 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs4AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs4AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs5AVX512BF16 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs5AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs5AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs6AVX512BF16 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs6AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs6AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs7AVX512BF16 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs7AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs7AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs8AVX512BF16 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 //
 //go:noescape
-func tilePairs8AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs8AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs9AVX512BF16 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs9AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs9AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs10AVX512BF16 stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs10AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs10AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs11AVX512BF16 stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs11AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs11AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs12AVX512BF16 stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs12AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs12AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs13AVX512BF16 stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs13AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs13AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tilePairs14AVX512BF16 stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tilePairs14AVX512BF16(n int, a *float32, stride int, b *float32, c *float32)
+func tilePairs14AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)

@@ -7,69 +7,75 @@ package kernel
 // tileBytes1AVX512VNNI stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes1AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes1AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes2AVX512VNNI stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes2AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes2AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes3AVX512VNNI stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes3AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes3AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes4AVX512VNNI stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes4AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes4AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes5AVX512VNNI stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes5AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes5AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes6AVX512VNNI stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes6AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes6AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes7AVX512VNNI stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes7AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes7AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes8AVX512VNNI stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 //
 //go:noescape
-func tileBytes8AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes8AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes9AVX512VNNI stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes9AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes9AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes10AVX512VNNI stores in c[i·32+j], i < 10, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes10AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes10AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes11AVX512VNNI stores in c[i·32+j], i < 11, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes11AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes11AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes12AVX512VNNI stores in c[i·32+j], i < 12, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes12AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes12AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes13AVX512VNNI stores in c[i·32+j], i < 13, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes13AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes13AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileBytes14AVX512VNNI stores in c[i·32+j], i < 14, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// In every four steps it asks memory for 128 bytes of what lies from ahead on.
 //
 //go:noescape
-func tileBytes14AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32)
+func tileBytes14AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)

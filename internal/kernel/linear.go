@@ -16,7 +16,7 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	m.prepare(p, rows)
 	f := p.frame()
 	t := &f.linear
-	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth}
+	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth, threads: p.Threads()}
 	// In this order: Pack publishes the panels before it drops the source.
 	from := m.source.Load()
 	if t.panels = m.panels.Load(); t.panels != nil {
@@ -81,14 +81,15 @@ func panelsAtOnce(p *Pool, rows, count int) int {
 
 // linearTask computes width columns of the result at a time.
 type linearTask struct {
-	m      *Matrix
-	frame  *frame
-	dst, x []float32
-	rows   int
-	e      Epilogue
-	width  int
-	panels *Panels   // or else
-	data   []float32 // the row-major weight
+	m       *Matrix
+	frame   *frame
+	dst, x  []float32
+	rows    int
+	e       Epilogue
+	width   int
+	threads int
+	panels  *Panels   // or else
+	data    []float32 // the row-major weight
 
 	rowBlocks // of panels
 }
@@ -107,7 +108,13 @@ func (t *linearTask) Do(worker, i int) {
 	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
 	if t.panels != nil {
 		for ; o0 < o1; o0 += panelWidth {
-			t.panel(worker, o0, min(o0+panelWidth, o1))
+			// A thread takes one panel after another of this piece, and then most
+			// likely the piece after those that the others have now.
+			next := o0 + panelWidth
+			if next >= o1 {
+				next = (i + t.threads) * t.width
+			}
+			t.panel(worker, o0, min(o0+panelWidth, o1), next)
 		}
 		return
 	}
@@ -120,16 +127,27 @@ func (t *linearTask) Do(worker, i int) {
 	t.e.apply(t.dst, t.m.out, 0, t.rows, o0, o1, sums, t.width)
 }
 
-// panel computes columns [o0, o1) from their panel.
-func (t *linearTask) panel(worker, o0, o1 int) {
+// panel computes columns [o0, o1) from their panel, while the one of columns from
+// next on comes nearer.
+func (t *linearTask) panel(worker, o0, o1, next int) {
 	w := t.panels
 	steps := w.steps()
 	panel := w.Words[o0*steps:][:panelWidth*steps]
+	var ahead []float32
+	if next < t.m.out {
+		ahead = w.Words[next*steps:][:panelWidth*steps]
+	}
 	sums := t.frame.scratch(worker, inner.tileRows*panelWidth)
-	tile := inner.tile[w.Precision]
+	tile, tileAhead := inner.tile[w.Precision], inner.tileAhead[w.Precision]
 	for b := range t.blocks {
 		r0, r1 := t.block(b)
-		tile(r1-r0, steps, t.words[b*t.steps*t.stride:], t.stride, panel, sums)
+		words := t.words[b*t.steps*t.stride:]
+		if tileAhead != nil {
+			asked := tileAhead(r1-r0, steps, words, t.stride, panel, sums, ahead)
+			ahead = ahead[min(asked, len(ahead)):]
+		} else {
+			tile(r1-r0, steps, words, t.stride, panel, sums)
+		}
 		if w.Precision == Int8 {
 			inner.dequantize(sums, w.Correction[o0:], w.Scale[o0:], t.rowScale[r0:r1])
 		}

@@ -5,122 +5,122 @@ package kernel
 // tile1NEON stores in c[i·32+j], i < 1, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile1NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide1NEON stores in c[i·32+j], i < 1, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide1NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile2NEON stores in c[i·32+j], i < 2, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile2NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide2NEON stores in c[i·32+j], i < 2, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide2NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile3NEON stores in c[i·32+j], i < 3, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile3NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide3NEON stores in c[i·32+j], i < 3, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide3NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile4NEON stores in c[i·32+j], i < 4, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile4NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide4NEON stores in c[i·32+j], i < 4, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide4NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile5NEON stores in c[i·32+j], i < 5, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile5NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile5NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide5NEON stores in c[i·32+j], i < 5, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide5NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide5NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile6NEON stores in c[i·32+j], i < 6, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile6NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile6NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide6NEON stores in c[i·32+j], i < 6, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide6NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide6NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile7NEON stores in c[i·32+j], i < 7, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile7NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile7NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide7NEON stores in c[i·32+j], i < 7, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide7NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide7NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile8NEON stores in c[i·32+j], i < 8, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile8NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile8NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide8NEON stores in c[i·32+j], i < 8, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide8NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide8NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile9NEON stores in c[i·32+j], i < 9, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile9NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile9NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide9NEON stores in c[i·32+j], i < 9, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide9NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide9NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile10NEON stores in c[i·32+j], i < 10, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile10NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile10NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide10NEON stores in c[i·32+j], i < 10, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide10NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide10NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile11NEON stores in c[i·32+j], i < 11, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile11NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile11NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide11NEON stores in c[i·32+j], i < 11, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide11NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide11NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tile12NEON stores in c[i·32+j], i < 12, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j]. n > 0.
 //
 //go:noescape
-func tile12NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tile12NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // tileWide12NEON stores in c[i·32+j], i < 12, j < 8, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values. n > 0.
 //
 //go:noescape
-func tileWide12NEON(n int, a *float32, stride int, b *float32, c *float32)
+func tileWide12NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
 // dot1NEON stores in c[i·32+j] the sum over k < n of x[i·xRow+k]·w[j·wRow+k], i < 1, j < 4; n is a multiple of 4.
 //

@@ -2,13 +2,14 @@
 
 #include "textflag.h"
 
-// func tile1NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile1NEON(SB), NOSPLIT, $0-40
+// func tile1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile1NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -26,13 +27,14 @@ loop:
 	FMOVQ F1, 16(R4)
 	RET
 
-// func tileWide1NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide1NEON(SB), NOSPLIT, $0-40
+// func tileWide1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide1NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -60,13 +62,14 @@ loop:
 	FMOVQ F1, 16(R4)
 	RET
 
-// func tile2NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile2NEON(SB), NOSPLIT, $0-40
+// func tile2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile2NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -90,13 +93,14 @@ loop:
 	FMOVQ F3, 144(R4)
 	RET
 
-// func tileWide2NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide2NEON(SB), NOSPLIT, $0-40
+// func tileWide2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide2NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -132,13 +136,14 @@ loop:
 	FMOVQ F3, 144(R4)
 	RET
 
-// func tile3NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile3NEON(SB), NOSPLIT, $0-40
+// func tile3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile3NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -170,13 +175,14 @@ loop:
 	FMOVQ F5, 272(R4)
 	RET
 
-// func tileWide3NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide3NEON(SB), NOSPLIT, $0-40
+// func tileWide3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide3NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -224,13 +230,14 @@ loop:
 	FMOVQ F5, 272(R4)
 	RET
 
-// func tile4NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile4NEON(SB), NOSPLIT, $0-40
+// func tile4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile4NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -266,13 +273,14 @@ loop:
 	FMOVQ F7, 400(R4)
 	RET
 
-// func tileWide4NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide4NEON(SB), NOSPLIT, $0-40
+// func tileWide4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide4NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -324,13 +332,14 @@ loop:
 	FMOVQ F7, 400(R4)
 	RET
 
-// func tile5NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile5NEON(SB), NOSPLIT, $0-40
+// func tile5NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile5NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -373,13 +382,14 @@ loop:
 	FMOVQ F9, 528(R4)
 	RET
 
-// func tileWide5NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide5NEON(SB), NOSPLIT, $0-40
+// func tileWide5NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide5NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -441,13 +451,14 @@ loop:
 	FMOVQ F9, 528(R4)
 	RET
 
-// func tile6NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile6NEON(SB), NOSPLIT, $0-40
+// func tile6NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile6NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -496,13 +507,14 @@ loop:
 	FMOVQ F11, 656(R4)
 	RET
 
-// func tileWide6NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide6NEON(SB), NOSPLIT, $0-40
+// func tileWide6NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide6NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -572,13 +584,14 @@ loop:
 	FMOVQ F11, 656(R4)
 	RET
 
-// func tile7NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile7NEON(SB), NOSPLIT, $0-40
+// func tile7NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile7NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -635,13 +648,14 @@ loop:
 	FMOVQ F13, 784(R4)
 	RET
 
-// func tileWide7NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide7NEON(SB), NOSPLIT, $0-40
+// func tileWide7NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide7NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -723,13 +737,14 @@ loop:
 	FMOVQ F13, 784(R4)
 	RET
 
-// func tile8NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile8NEON(SB), NOSPLIT, $0-40
+// func tile8NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile8NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -790,13 +805,14 @@ loop:
 	FMOVQ F15, 912(R4)
 	RET
 
-// func tileWide8NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide8NEON(SB), NOSPLIT, $0-40
+// func tileWide8NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide8NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -882,13 +898,14 @@ loop:
 	FMOVQ F15, 912(R4)
 	RET
 
-// func tile9NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile9NEON(SB), NOSPLIT, $0-40
+// func tile9NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile9NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -956,13 +973,14 @@ loop:
 	FMOVQ F17, 1040(R4)
 	RET
 
-// func tileWide9NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide9NEON(SB), NOSPLIT, $0-40
+// func tileWide9NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide9NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1058,13 +1076,14 @@ loop:
 	FMOVQ F17, 1040(R4)
 	RET
 
-// func tile10NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile10NEON(SB), NOSPLIT, $0-40
+// func tile10NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile10NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1138,13 +1157,14 @@ loop:
 	FMOVQ F19, 1168(R4)
 	RET
 
-// func tileWide10NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide10NEON(SB), NOSPLIT, $0-40
+// func tileWide10NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide10NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1248,13 +1268,14 @@ loop:
 	FMOVQ F19, 1168(R4)
 	RET
 
-// func tile11NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile11NEON(SB), NOSPLIT, $0-40
+// func tile11NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile11NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1336,13 +1357,14 @@ loop:
 	FMOVQ F21, 1296(R4)
 	RET
 
-// func tileWide11NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide11NEON(SB), NOSPLIT, $0-40
+// func tileWide11NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide11NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1458,13 +1480,14 @@ loop:
 	FMOVQ F21, 1296(R4)
 	RET
 
-// func tile12NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tile12NEON(SB), NOSPLIT, $0-40
+// func tile12NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tile12NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1550,13 +1573,14 @@ loop:
 	FMOVQ F23, 1424(R4)
 	RET
 
-// func tileWide12NEON(n int, a *float32, stride int, b *float32, c *float32)
-TEXT ·tileWide12NEON(SB), NOSPLIT, $0-40
+// func tileWide12NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+TEXT ·tileWide12NEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD stride+16(FP), R2
 	MOVD b+24(FP), R3
 	MOVD c+32(FP), R4
+	MOVD ahead+40(FP), R5
 	LSL $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16

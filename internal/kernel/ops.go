@@ -14,6 +14,10 @@ type ops struct {
 	tileRows  int
 	bf16Pairs bool
 
+	// tileAhead is tile, if not nil, that meanwhile asks memory for what lies from
+	// next on; it returns how many words it asked for.
+	tileAhead [3]tileAheadFunc
+
 	// epilogue stores act(src + bias)·scale + residual in dst for rows·cols
 	// elements of matrices whose rows are dstRow, srcRow and residualRow apart.
 	epilogue func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
@@ -54,7 +58,10 @@ type ops struct {
 	backwardOps
 }
 
-type tileFunc func(rows, n int, a []float32, stride int, panel, c []float32)
+type (
+	tileFunc      func(rows, n int, a []float32, stride int, panel, c []float32)
+	tileAheadFunc func(rows, n int, a []float32, stride int, panel, c, next []float32) (asked int)
+)
 
 // dotOutputs is the number of outputs that dot computes at a time.
 const dotOutputs = 4

@@ -29,7 +29,7 @@ func levelOps() map[level]*ops {
 	}
 	add(levelGeneric)
 
-	o.tile, o.tileRows = tilesAVX2, 6
+	o.tile, o.tileAhead, o.tileRows = tilesAVX2, tilesAheadAVX2, 6
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -113,7 +113,7 @@ func levelOps() map[level]*ops {
 	add(levelAVX2)
 	add(levelAVXVNNI)
 
-	o.tile, o.tileRows = tilesAVX512, 14
+	o.tile, o.tileAhead, o.tileRows = tilesAVX512, tilesAheadAVX512, 14
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -194,9 +194,11 @@ func levelOps() map[level]*ops {
 	}
 	o.backwardOps = backwardAVX512
 	add(levelAVX512)
-	o.tile[Int8] = int8AVX512VNNI
+	o.tile[Int8] = tilesOf(bytesAVX512VNNI, 32, 1)
+	o.tileAhead[Int8] = tilesAheadOf(bytesAVX512VNNI, 32, 1, aheadLines)
 	add(levelAVX512VNNI)
-	o.tile[BF16], o.bf16Pairs = pairsAVX512BF16, true
+	o.tile[BF16], o.bf16Pairs = tilesOf(pairsAVX512BF16, 32, 1), true
+	o.tileAhead[BF16] = tilesAheadOf(pairsAVX512BF16, 32, 1, aheadLines)
 	o.backwardOps = backwardAVX512BF16()
 	add(levelAVX512BF16)
 	return table
@@ -212,41 +214,53 @@ func checkNorm(dst, x, gamma, beta []float32) {
 	}
 }
 
+// The tiles of every number of rows.
 var (
-	tilesAVX2 = [3]tileFunc{
-		tilesOf([]asmTile{
-			nil, tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2,
-		}, 16, 1),
-		tilesOf([]asmTile{
-			nil, tileWide1AVX2, tileWide2AVX2, tileWide3AVX2, tileWide4AVX2, tileWide5AVX2, tileWide6AVX2,
-		}, 16, 2),
-		tilesOf([]asmTile{
-			nil, tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2, tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
-		}, 16, 1),
+	floatsAVX2 = []asmTile{
+		nil, tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2,
 	}
-	tilesAVX512 = [3]tileFunc{
-		tilesOf([]asmTile{
-			nil, tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512,
-			tile7AVX512, tile8AVX512, tile9AVX512, tile10AVX512, tile11AVX512, tile12AVX512,
-			tile13AVX512, tile14AVX512,
-		}, 32, 1),
-		tilesOf([]asmTile{
-			nil, tileWide1AVX512, tileWide2AVX512, tileWide3AVX512, tileWide4AVX512, tileWide5AVX512, tileWide6AVX512,
-			tileWide7AVX512, tileWide8AVX512, tileWide9AVX512, tileWide10AVX512, tileWide11AVX512, tileWide12AVX512,
-			tileWide13AVX512, tileWide14AVX512,
-		}, 32, 2),
-		int8ByAVX2,
+	wideAVX2 = []asmTile{
+		nil, tileWide1AVX2, tileWide2AVX2, tileWide3AVX2, tileWide4AVX2, tileWide5AVX2, tileWide6AVX2,
 	}
-	int8AVX512VNNI = tilesOf([]asmTile{
-		nil, tileBytes1AVX512VNNI, tileBytes2AVX512VNNI, tileBytes3AVX512VNNI, tileBytes4AVX512VNNI, tileBytes5AVX512VNNI, tileBytes6AVX512VNNI,
-		tileBytes7AVX512VNNI, tileBytes8AVX512VNNI, tileBytes9AVX512VNNI, tileBytes10AVX512VNNI, tileBytes11AVX512VNNI, tileBytes12AVX512VNNI,
-		tileBytes13AVX512VNNI, tileBytes14AVX512VNNI,
-	}, 32, 1)
-	pairsAVX512BF16 = tilesOf([]asmTile{
-		nil, tilePairs1AVX512BF16, tilePairs2AVX512BF16, tilePairs3AVX512BF16, tilePairs4AVX512BF16, tilePairs5AVX512BF16, tilePairs6AVX512BF16,
-		tilePairs7AVX512BF16, tilePairs8AVX512BF16, tilePairs9AVX512BF16, tilePairs10AVX512BF16, tilePairs11AVX512BF16, tilePairs12AVX512BF16,
-		tilePairs13AVX512BF16, tilePairs14AVX512BF16,
-	}, 32, 1)
+	bytesAVX2 = []asmTile{
+		nil, tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2, tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
+	}
+	floatsAVX512 = []asmTile{
+		nil, tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512, tile7AVX512, tile8AVX512,
+		tile9AVX512, tile10AVX512, tile11AVX512, tile12AVX512, tile13AVX512, tile14AVX512,
+	}
+	wideAVX512 = []asmTile{
+		nil, tileWide1AVX512, tileWide2AVX512, tileWide3AVX512, tileWide4AVX512, tileWide5AVX512, tileWide6AVX512,
+		tileWide7AVX512, tileWide8AVX512, tileWide9AVX512, tileWide10AVX512, tileWide11AVX512, tileWide12AVX512,
+		tileWide13AVX512, tileWide14AVX512,
+	}
+	bytesAVX512VNNI = []asmTile{
+		nil, tileBytes1AVX512VNNI, tileBytes2AVX512VNNI, tileBytes3AVX512VNNI, tileBytes4AVX512VNNI,
+		tileBytes5AVX512VNNI, tileBytes6AVX512VNNI, tileBytes7AVX512VNNI, tileBytes8AVX512VNNI, tileBytes9AVX512VNNI,
+		tileBytes10AVX512VNNI, tileBytes11AVX512VNNI, tileBytes12AVX512VNNI, tileBytes13AVX512VNNI,
+		tileBytes14AVX512VNNI,
+	}
+	pairsAVX512BF16 = []asmTile{
+		nil, tilePairs1AVX512BF16, tilePairs2AVX512BF16, tilePairs3AVX512BF16, tilePairs4AVX512BF16,
+		tilePairs5AVX512BF16, tilePairs6AVX512BF16, tilePairs7AVX512BF16, tilePairs8AVX512BF16, tilePairs9AVX512BF16,
+		tilePairs10AVX512BF16, tilePairs11AVX512BF16, tilePairs12AVX512BF16, tilePairs13AVX512BF16,
+		tilePairs14AVX512BF16,
+	}
+)
+
+// aheadLines are the cache lines of the next panel that a tile asks for in four
+// steps; see the generator.
+const aheadLines = 2
+
+var (
+	tilesAVX2      = [3]tileFunc{tilesOf(floatsAVX2, 16, 1), tilesOf(wideAVX2, 16, 2), tilesOf(bytesAVX2, 16, 1)}
+	tilesAheadAVX2 = [3]tileAheadFunc{
+		tilesAheadOf(floatsAVX2, 16, 1, aheadLines), tilesAheadOf(wideAVX2, 16, 2, aheadLines), nil,
+	}
+	tilesAVX512      = [3]tileFunc{tilesOf(floatsAVX512, 32, 1), tilesOf(wideAVX512, 32, 2), int8ByAVX2}
+	tilesAheadAVX512 = [3]tileAheadFunc{
+		tilesAheadOf(floatsAVX512, 32, 1, aheadLines), tilesAheadOf(wideAVX512, 32, 2, aheadLines), nil,
+	}
 )
 
 // int8ByAVX2 does a taller tile of AVX-512 in parts.

@@ -2,21 +2,40 @@
 
 package kernel
 
-// asmTile is a tile of one number of rows in assembly.
-type asmTile func(n int, a *float32, stride int, b *float32, c *float32)
+// asmTile is a tile of one number of rows in assembly. It may ask for memory from
+// ahead on, which it does not need itself.
+type asmTile func(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// aheadWords is how much of the panel to come a tile of n steps asks for in each
+// part of a panel: that many cache lines of 16 words for every four steps.
+func aheadWords(n, lines int) int { return n / 4 * 16 * lines }
 
 // tilesOf makes a tileFunc of the tiles for 1, 2, … rows, each of width columns.
 // halves is the number of words of a that one word of the panel meets.
 func tilesOf(tiles []asmTile, width, halves int) tileFunc {
+	ahead := tilesAheadOf(tiles, width, halves, 0)
 	return func(rows, n int, a []float32, stride int, panel, c []float32) {
+		ahead(rows, n, a, stride, panel, c, nil)
+	}
+}
+
+// tilesAheadOf makes a tileAheadFunc; lines are those that the tiles ask for.
+func tilesAheadOf(tiles []asmTile, width, halves, lines int) tileAheadFunc {
+	return func(rows, n int, a []float32, stride int, panel, c, next []float32) (asked int) {
 		if n == 0 {
 			clear(c[:rows*panelWidth])
-			return
+			return 0
 		}
 		_, _, _ = a[(halves*n-1)*stride+rows-1], panel[n*panelWidth-1], c[rows*panelWidth-1]
 		for j := 0; j < panelWidth; j += width {
-			tiles[rows](n, &a[0], stride, &panel[j], &c[j])
+			ahead := &panel[j] // asked for again: it costs next to nothing
+			if asked < len(next) {
+				ahead = &next[asked]
+				asked += aheadWords(n, lines)
+			}
+			tiles[rows](n, &a[0], stride, &panel[j], &c[j], ahead)
 		}
+		return asked
 	}
 }
 

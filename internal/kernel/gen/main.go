@@ -18,8 +18,8 @@ func main() {
 	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni, avx512bf16 or neon; avx2backward, avx512backward, avx512bf16backward: what training adds")
 	flag.Parse()
 	build.ConstraintExpr("amd64")
-	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3}
-	avx512 := isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6}
+	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3, fewRows: 4, aheadLines: 2}
+	avx512 := isa{name: "AVX512", bytes: 64, tileRows: 14, tileVectors: 2, dotRows: 6, fewRows: 8, aheadLines: 2}
 	out := flag.Lookup("out").Value.String()
 	switch *name {
 	case "neon":

@@ -99,7 +99,7 @@ func (w *neonWriter) tile(rows int, wide bool) {
 	}
 	name := fmt.Sprintf("tile%s%dNEON", kind.name, rows)
 	w.function(name, fmt.Sprintf("stores in c[i·32+j], i < %d, j < %d, the sum over k < n of %s. n > 0.", rows, neonTileColumns, kind.doc),
-		"n int, a *float32, stride int, b *float32, c *float32", "n", "a", "stride", "b", "c")
+		"n int, a *float32, stride int, b *float32, c *float32, ahead *float32", "n", "a", "stride", "b", "c", "ahead")
 	const raw, weights, inputs, mask = 24, 26, 28, 31
 	w.f("LSL $2, R2, R2")
 	for i := range 2 * rows {

@@ -13,18 +13,19 @@ import (
 const panelBytes = 4 * 32
 
 // A tile asks for weights ahead of the processor's own prefetcher, which stops
-// at every page. Many rows come back to a panel again and again: they want the
-// next steps in the first-level cache. Few rows stream panels from memory: they
-// want steps further on in the second-level cache, whose queue is longer. The
-// figures, in steps, are the best of those tried on a Zen 4.
+// at every page. Few rows stream panels from memory: they want steps further on
+// in the second-level cache, whose queue is longer. Many rows come back to a panel
+// again and again: meanwhile they want the panel after this one in the second-level
+// cache, a share of it in each tile, so that reading memory and multiplying
+// overlap, and those that use whole cache lines of a panel the next steps in the
+// first-level cache. The figures, in steps, are the best of those tried on a Zen 4.
 const (
-	fewRows      = 8
 	prefetchNear = 16
 	prefetchFar  = 64
 )
 
 // tileSignature: words of 4 bytes pass as float32 whatever they hold.
-const tileSignature = "func(n int, a *float32, stride int, b *float32, c *float32)"
+const tileSignature = "func(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)"
 
 // A tileKind says what the words of activations and panels are and how a tile
 // multiplies them.
@@ -91,14 +92,23 @@ func loadWeights(v isa, at func(j int) Mem, _ int, w []reg.VecVirtual) {
 func tileKernel(v isa, kind tileKind, rows int) {
 	name := fmt.Sprintf("tile%s%d%s", kind.name, rows, v.name)
 	TEXT(name, 4, tileSignature)
-	Doc(fmt.Sprintf("%s stores in c[i·32+j], i < %d, j < %d, the sum over k < n of %s.",
-		name, rows, v.lanes()*v.tileVectors, kind.doc))
+	doc := []string{fmt.Sprintf("%s stores in c[i·32+j], i < %d, j < %d, the sum over k < n of %s.",
+		name, rows, v.lanes()*v.tileVectors, kind.doc)}
+	many := rows > v.fewRows
+	if many {
+		doc = append(doc, fmt.Sprintf("In every four steps it asks memory for %d bytes of what lies from ahead on.", 64*v.aheadLines))
+	}
+	Doc(doc...)
 	Pragma("noescape")
 	n := Load(Param("n"), GP64())
 	a := Load(Param("a"), GP64())
 	stride := Load(Param("stride"), GP64())
 	b := Load(Param("b"), GP64())
 	c := Load(Param("c"), GP64())
+	var ahead reg.Register
+	if many {
+		ahead = Load(Param("ahead"), GP64())
+	}
 	SHLQ(Imm(2), stride)
 	stride3 := GP64()
 	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, stride3)
@@ -111,7 +121,7 @@ func tileKernel(v isa, kind tileKind, rows int) {
 	unroll := 4 / kind.halves // four rows of a
 	step := func(u int) {
 		for line := 0; line < v.bytes*v.tileVectors; line += 64 {
-			if rows <= fewRows {
+			if !many || v.bytes < 64 {
 				PREFETCHT1(Mem{Base: b, Disp: panelBytes*(u+prefetchFar) + line})
 			} else {
 				PREFETCHT0(Mem{Base: b, Disp: panelBytes*(u+prefetchNear) + line})
@@ -136,6 +146,13 @@ func tileKernel(v isa, kind tileKind, rows int) {
 	Label("loop")
 	for u := range unroll {
 		step(u)
+	}
+	if many {
+		lines := max(1, v.aheadLines/kind.halves) // of as many steps as the loop has
+		for l := range lines {
+			PREFETCHT1(Mem{Base: ahead, Disp: 64 * l})
+		}
+		ADDQ(Imm(uint64(64*lines)), ahead)
 	}
 	LEAQ(Mem{Base: a, Index: stride, Scale: 4}, a)
 	ADDQ(I32(int32(unroll*panelBytes)), b)
