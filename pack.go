@@ -26,7 +26,8 @@ func (m *Model) WritePacked(ctx context.Context, path string, progress func(done
 		if err := m.run.CompileAll(ctx); err != nil {
 			return err
 		}
-		shapes := map[string][]int{}
+		shapes, others := map[string][]int{}, map[string]string{}
+		format := uniformFormat
 		var items []weights.Item
 		for _, w := range cpu.Matrices() {
 			base, _, _ := cutRows(w.Name)
@@ -35,6 +36,13 @@ func (m *Model) WritePacked(ctx context.Context, path string, progress func(done
 				return err
 			}
 			shapes[base] = shape
+			t := w.Treatment
+			if t.Precision != m.precision {
+				others[w.Name] = precisionName(t.Precision)
+			}
+			if t.Precision != m.precision || t.Columns != nil || t.Common != nil {
+				format = panelFormat
+			}
 			items = append(items, panelItems(cpu, w)...)
 		}
 		for _, t := range m.run.Model.Tensors() {
@@ -51,10 +59,15 @@ func (m *Model) WritePacked(ctx context.Context, path string, progress func(done
 		if err != nil {
 			return err
 		}
-		return weights.WriteSafetensors(ctx, path, items, weights.WriteOptions{
-			Metadata: map[string]string{metaFormat: panelFormat, metaPrecision: precisionName(m.precision), metaShapes: string(list)},
-			Progress: progress,
-		})
+		meta := map[string]string{metaFormat: format, metaPrecision: precisionName(m.precision), metaShapes: string(list)}
+		if format == panelFormat {
+			names, err := json.Marshal(others)
+			if err != nil {
+				return err
+			}
+			meta[metaPrecisions] = string(names)
+		}
+		return weights.WriteSafetensors(ctx, path, items, weights.WriteOptions{Metadata: meta, Progress: progress})
 	})
 }
 
@@ -94,6 +107,12 @@ func panelItems(cpu *exec.CPU, w *exec.Matrix) []weights.Item {
 	if panels.Precision == exec.Int8 {
 		items = append(items, words(w.Name+scaleSuffix, weights.F32, panels.Scale),
 			words(w.Name+correctionSuffix, weights.I32, panels.Correction))
+	}
+	if w.Treatment.Columns != nil {
+		items = append(items, words(w.Name+columnsSuffix, weights.F32, w.Treatment.Columns))
+	}
+	if w.Treatment.Common != nil {
+		items = append(items, words(w.Name+commonSuffix, weights.F32, w.Treatment.Common))
 	}
 	return items
 }

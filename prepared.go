@@ -20,17 +20,26 @@ import (
 //	NAME#words       F32, the panels of package kernel, any word of 4 bytes
 //	NAME#scale       F32, int8 only
 //	NAME#correction  I32, int8 only
+//	NAME#columns     F32, where exec.Treatment has them
+//	NAME#common      F32, where exec.Treatment has it
 //
 // where NAME may be rows of a tensor, as "attn.in_proj_weight[768:2304]".
+//
+// Version 1 of the layout has one precision for all weights and neither columns
+// nor common; it is written where that is so, and read for ever.
 const (
-	metaFormat    = "coca.panels"    // version of the layout
-	metaPrecision = "coca.precision" // fp32, bf16 or int8
-	metaShapes    = "coca.shapes"    // JSON: the shape of each tensor that is packed
-	panelFormat   = "1"
+	metaFormat     = "coca.panels"     // version of the layout
+	metaPrecision  = "coca.precision"  // fp32, bf16 or int8
+	metaPrecisions = "coca.precisions" // JSON, version 2: the precision of each NAME that has another
+	metaShapes     = "coca.shapes"     // JSON: the shape of each tensor that is packed
+	uniformFormat  = "1"
+	panelFormat    = "2"
 
 	wordsSuffix      = "#words"
 	scaleSuffix      = "#scale"
 	correctionSuffix = "#correction"
+	columnsSuffix    = "#columns"
+	commonSuffix     = "#common"
 )
 
 // A PackError says that a packed file was made for something else.
@@ -48,6 +57,7 @@ func (e *PackError) Error() string {
 // packing is what the metadata of a packed file says.
 type packing struct {
 	precision Precision
+	others    map[string]Precision // of the weights that have another
 	shapes    map[string][]int
 }
 
@@ -58,8 +68,8 @@ func readPacking(f *weights.File) (*packing, error) {
 	if !ok {
 		return nil, nil
 	}
-	if version != panelFormat {
-		return nil, &PackError{f.Path(), "format version", panelFormat, version}
+	if version != uniformFormat && version != panelFormat {
+		return nil, &PackError{f.Path(), "format version", uniformFormat + " or " + panelFormat, version}
 	}
 	var p packing
 	var err error
@@ -68,6 +78,11 @@ func readPacking(f *weights.File) (*packing, error) {
 	}
 	if err := json.Unmarshal([]byte(meta[metaShapes]), &p.shapes); err != nil {
 		return nil, &PackError{f.Path(), "shapes", "a JSON object", err.Error()}
+	}
+	if version == panelFormat {
+		if p.others, err = readPrecisions(meta[metaPrecisions]); err != nil {
+			return nil, &PackError{f.Path(), "precisions", "a JSON object of fp32, bf16 or int8", err.Error()}
+		}
 	}
 	for name, shape := range p.shapes {
 		n := 1
@@ -81,8 +96,25 @@ func readPacking(f *weights.File) (*packing, error) {
 	return &p, nil
 }
 
+// readPrecisions reads the precisions of single weights.
+func readPrecisions(text string) (map[string]Precision, error) {
+	var names map[string]string
+	if err := json.Unmarshal([]byte(text), &names); err != nil {
+		return nil, err
+	}
+	others := map[string]Precision{}
+	for name, value := range names {
+		p, err := ParsePrecision(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		others[name] = p
+	}
+	return others, nil
+}
+
 // prepared gives the device weights that are stored as it wants them.
-func (s *fileSource) prepared(name string, out, in int, order kernel.Order) (*kernel.Matrix, error) {
+func (s *fileSource) prepared(name string, out, in int, order kernel.Order) (*exec.Prepared, error) {
 	if s.pack != nil {
 		return s.preparedPanels(name, out, in)
 	}
@@ -95,7 +127,7 @@ func (s *fileSource) prepared(name string, out, in int, order kernel.Order) (*ke
 		row := len(all) / s.tensors[base].Shape[0]
 		all = all[lo*row : hi*row]
 	}
-	return kernel.NewMatrixBF16(all[:out*in], out, in, order), nil
+	return &exec.Prepared{Matrix: kernel.NewMatrixBF16(all[:out*in], out, in, order)}, nil
 }
 
 // halves views the bytes of a bfloat16 tensor, if the machine can use them as they are.
@@ -108,11 +140,14 @@ func (s *fileSource) halves(name string) ([]uint16, bool) {
 }
 
 // preparedPanels finds the stored panels of a weight, nil for one that is not packed.
-func (s *fileSource) preparedPanels(name string, out, in int) (*kernel.Matrix, error) {
+func (s *fileSource) preparedPanels(name string, out, in int) (*exec.Prepared, error) {
 	if base, _, _ := cutRows(name); s.pack.shapes[base] == nil {
 		return nil, nil
 	}
 	w := kernel.Panels{Precision: s.pack.precision, Out: out, In: in}
+	if p, ok := s.pack.others[name]; ok {
+		w.Precision = p
+	}
 	var err error
 	if w.Words, err = s.floats(name + wordsSuffix); err != nil {
 		return nil, err
@@ -131,7 +166,24 @@ func (s *fileSource) preparedPanels(name string, out, in int) (*kernel.Matrix, e
 	if err != nil {
 		return nil, &PackError{s.path, name, "panels of its shape", err.Error()}
 	}
-	return m, nil
+	p := &exec.Prepared{Matrix: m}
+	if p.Columns, err = s.inputs(name+columnsSuffix, in); err != nil {
+		return nil, err
+	}
+	p.Common, err = s.inputs(name+commonSuffix, in)
+	return p, err
+}
+
+// inputs are numbers of a packed weight, one for each input, nil if it has none.
+func (s *fileSource) inputs(name string, in int) ([]float32, error) {
+	if _, ok := s.packed[name]; !ok {
+		return nil, nil
+	}
+	x, err := s.floats(name)
+	if err == nil && len(x) != in {
+		err = &PackError{s.path, name, fmt.Sprintf("%d numbers", in), strconv.Itoa(len(x))}
+	}
+	return x, err
 }
 
 // floats views the bytes of a tensor of 4-byte elements, without converting them.

@@ -3,6 +3,7 @@ package coca
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/seed-e0874532/coca/nn"
@@ -21,10 +22,11 @@ type fileSource struct {
 	pack        *packing                  // nil if the file is not packed
 	packed      map[string]weights.Tensor // its panels
 	placeholder []float32                 // see standIn
+	apart       map[string]bool           // see common
 }
 
 func newFileSource(f *weights.File) (*fileSource, error) {
-	s := &fileSource{path: f.Path(), tensors: map[string]weights.Tensor{}, packed: map[string]weights.Tensor{}}
+	s := &fileSource{path: f.Path(), tensors: map[string]weights.Tensor{}, packed: map[string]weights.Tensor{}, apart: map[string]bool{}}
 	var err error
 	if s.pack, err = readPacking(f); err != nil {
 		return nil, err
@@ -83,15 +85,30 @@ func (s *fileSource) direct(name string) (elements int, ok bool) {
 	if s.precision != exec.BF16 || t.DType != weights.BF16 || !isMatrix(name) {
 		return 0, false
 	}
-	_, ok = s.halves(name)
-	return t.Elems(), ok
+	data, ok := s.halves(name)
+	return t.Elems(), ok && !s.common(name, data)
 }
 
-// isMatrix reports whether a tensor is the weight of a linear map and nothing else.
+// common reports whether the outputs of a projection have so much in common
+// that the device takes it apart; see [exec.Common].
+func (s *fileSource) common(name string, data []uint16) bool {
+	shape := s.tensors[name].Shape
+	if !strings.HasSuffix(name, "proj") && !strings.HasSuffix(name, "text_projection") || len(shape) != 2 {
+		return false
+	}
+	if _, known := s.apart[name]; !known {
+		at := func(o, k int) float32 { return math.Float32frombits(uint32(data[k*shape[1]+o]) << 16) }
+		s.apart[name] = exec.Common(at, shape[1], shape[0]) != nil
+	}
+	return s.apart[name]
+}
+
+// isMatrix reports whether a tensor is the weight of a linear map and nothing
+// else, and one that the device keeps in its precision: not that of the patches.
 func isMatrix(name string) bool {
 	for _, suffix := range []string{
 		".in_proj_weight", ".out_proj.weight", ".q_proj_weight", ".k_proj_weight", ".v_proj_weight",
-		".c_fc.weight", ".c_proj.weight", ".conv1.weight", ".text_projection", ".text_projection.weight", "visual.proj",
+		".c_fc.weight", ".c_proj.weight", ".text_projection", ".text_projection.weight", "visual.proj",
 	} {
 		if strings.HasSuffix(name, suffix) {
 			return true

@@ -26,16 +26,20 @@ type Runtime struct {
 	texts  map[textSize]*textProgram
 	scores map[textSize]*scoreProgram
 	states map[stateSize]*stateProgram
-	closed bool
+
+	settled bool // the precision of each weight is chosen
+	closed  bool
 }
 
 // New makes a runtime. It takes over the device.
 func New(m *model.CoCa, dev exec.Device) *Runtime {
-	return &Runtime{
+	r := &Runtime{
 		Model: m, device: dev, turn: make(chan struct{}, 1),
 		images: map[int]*imageProgram{}, texts: map[textSize]*textProgram{},
 		scores: map[textSize]*scoreProgram{}, states: map[stateSize]*stateProgram{},
 	}
+	r.start()
+	return r
 }
 
 // Device is what the programs run on.
@@ -121,6 +125,9 @@ func (r *Runtime) EncodeImages(ctx context.Context, pixels [][]float32, keys boo
 }
 
 func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
 	var list []Image
 	for len(pixels) > 0 {
 		batch := min(maxImageBatch, 1<<(bitLen(len(pixels))-1)) // 8, 4, 2 or 1: few programs to keep
@@ -294,12 +301,16 @@ func (r *Runtime) Recomputed(ids, beams int) (total op.Cost, err error) {
 	return total, err
 }
 
-// CompileAll binds every weight of the model to the device.
+// CompileAll binds every weight of the model to the device, in the precision
+// that it will have.
 func (r *Runtime) CompileAll(ctx context.Context) error {
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
 	defer r.unlock()
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
 	_, err := r.compileAll()
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 
 	G "gorgonia.org/gorgonia"
 
@@ -18,8 +17,10 @@ type CPU struct {
 	pool *kernel.Pool
 	opts CPUOptions
 
-	mu       sync.Mutex
-	matrices map[matrixKey]*Matrix
+	mu         sync.Mutex
+	matrices   map[matrixKey]*Matrix
+	treatments map[string]Treatment // by the weights' names
+	scratch    scratchList
 }
 
 // matrixKey identifies a weight: programs that use the same one share its
@@ -31,15 +32,6 @@ type matrixKey struct {
 	order   kernel.Order
 }
 
-// Matrix is the weight of a linear map as the device keeps it.
-type Matrix struct {
-	*kernel.Matrix
-	data   []float32 // the input's values
-	Name   string
-	packed func(name string)
-	told   sync.Once
-}
-
 // CPUOptions are the choices of a CPU device.
 type CPUOptions struct {
 	Threads   int // 0: one per processor
@@ -48,7 +40,7 @@ type CPUOptions struct {
 	// Prepared, if not nil, is asked for each weight by its name before it is
 	// made from the input's float32 values; it returns nil for a weight that it
 	// does not have. Rows of a weight have the name NAME[lo:hi].
-	Prepared func(name string, out, in int, order kernel.Order) (*kernel.Matrix, error)
+	Prepared func(name string, out, in int, order kernel.Order) (*Prepared, error)
 
 	// Packed, if not nil, is told that the values of a weight were copied into
 	// panels and are not read any more.
@@ -61,6 +53,12 @@ type CPUOptions struct {
 	// multiplies such pairs; weights, activations, gradients and all sums are float32.
 	// Prepared and Packed are not used.
 	Training bool
+}
+
+// Prepared is a weight that a caller prepared for the device; see [Treatment].
+type Prepared struct {
+	*kernel.Matrix
+	Columns, Common []float32
 }
 
 // Precision is how a device keeps and multiplies the weights of linear maps.
@@ -105,7 +103,7 @@ func NewCPUWith(opts CPUOptions) (*CPU, error) {
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err
 	}
-	return &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}}, nil
+	return &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}, treatments: map[string]Treatment{}}, nil
 }
 
 // Name implements Device.
@@ -125,36 +123,6 @@ func (d *CPU) Overwrites(o G.Op) int {
 		return l.Arity() - 1
 	}
 	return overwritesGradient(o)
-}
-
-// matrix is the shared weight of a name that lies at the given memory.
-func (d *CPU) matrix(name string, data []float32, out, in int, order kernel.Order) (*Matrix, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	key := matrixKey{name, unsafe.SliceData(data), in, out, order}
-	if m := d.matrices[key]; m != nil {
-		return m, nil
-	}
-	m := &Matrix{Name: name, packed: d.opts.Packed, data: data}
-	if d.opts.Prepared != nil {
-		var err error
-		if m.Matrix, err = d.opts.Prepared(name, out, in, order); err != nil {
-			return nil, err
-		}
-	}
-	if m.Matrix == nil {
-		m.Matrix = kernel.NewMatrixPrecision(data, out, in, order, d.opts.Precision)
-	}
-	d.matrices[key] = m
-	return m, nil
-}
-
-// linear runs the product, and tells once that it was packed.
-func (m *Matrix) linear(p *kernel.Pool, y, x []float32, rows int, e kernel.Epilogue) {
-	m.Linear(p, y, x, rows, e)
-	if m.packed != nil && m.Packed() {
-		m.told.Do(func() { m.packed(m.Name) })
-	}
 }
 
 // Matrices lists the weights of all programs compiled so far, by name.
@@ -262,12 +230,13 @@ func (d *CPU) linear(o *op.Linear, out Operand, in []Operand) (Kernel, error) {
 	nin, nout := o.Sizes(in[1].Shape)
 	rows, _ := rowsAndWidth(in[0])
 	y, x, e := floats(out), data[0], o.Epilogue(data)
-	m, err := d.matrix(in[1].Name, data[1], nout, nin, o.Order)
+	bare := len(in) == 2 && o.Act == kernel.None
+	m, err := d.matrix(in[1].Name, data[1], nout, nin, o.Order, bare)
 	if err != nil {
 		return nil, err
 	}
 	return func() error {
-		m.linear(d.pool, y, x, rows, e)
+		m.linear(d, y, x, rows, e)
 		return nil
 	}, nil
 }

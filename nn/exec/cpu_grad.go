@@ -16,8 +16,8 @@ import (
 func (d *CPU) WeightsChanged() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for key, m := range d.matrices {
-		m.Matrix = kernel.NewMatrixPrecision(m.data, key.out, key.in, key.order, d.opts.Precision)
+	for _, m := range d.matrices {
+		m.treat(d.pool, m.Treatment)
 	}
 }
 
