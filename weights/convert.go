@@ -3,12 +3,14 @@ package weights
 import (
 	"context"
 	"io"
+	"strings"
 )
 
 // ConvertOptions are the choices of [Convert].
 type ConvertOptions struct {
-	// Precision is the type in which tensors of a floating type are stored: F32, F16 or
-	// BF16. Empty keeps each tensor's own.
+	// Precision is the type in which tensors of a floating type are stored: F32, F16, BF16,
+	// or I8: those of two and more axes as int8 matrices, integers with a scale for each index
+	// along the first axis (see [Tensor.Float32]), the others as F32. Empty keeps each tensor's own.
 	Precision DType
 	// Metadata is stored in the header, beside "format": "pt", by which other programs know
 	// tensors in torch's layout.
@@ -23,7 +25,7 @@ type ConvertOptions struct {
 // out. Memory does not grow with the file.
 func Convert(ctx context.Context, src, dst string, opts ConvertOptions) error {
 	switch opts.Precision {
-	case "", F32, F16, BF16:
+	case "", F32, F16, BF16, I8:
 	default:
 		return &UnsupportedError{Path: dst, What: "precision of a safetensors file", Got: quote(string(opts.Precision))}
 	}
@@ -36,24 +38,45 @@ func Convert(ctx context.Context, src, dst string, opts ConvertOptions) error {
 	for i, t := range f.tensors {
 		names[i] = t.Name
 	}
-	items := make([]Item, len(f.tensors))
+	var items []Item
 	for i, name := range unwrapNames(names) {
 		t := f.tensors[i]
-		dtype := opts.Precision
-		if !t.DType.float() {
-			dtype = "" // indices and masks stay what they are
-		}
-		if items[i], err = t.Item(dtype); err != nil {
+		list, err := t.items(opts.Precision)
+		if err != nil {
 			return err
 		}
-		items[i].Name = name
-		items[i].Write = thenRelease(items[i].Write, t)
+		for _, item := range list {
+			item.Name = name + strings.TrimPrefix(item.Name, t.Name)
+			item.Write = thenRelease(item.Write, t)
+			items = append(items, item)
+		}
 	}
 	meta := map[string]string{"format": "pt"}
 	for k, v := range opts.Metadata {
 		meta[k] = v
 	}
 	return WriteSafetensors(ctx, dst, items, WriteOptions{Metadata: meta, Progress: opts.Progress})
+}
+
+// items store a tensor in a precision; it takes two for an int8 matrix.
+func (t Tensor) items(precision DType) ([]Item, error) {
+	switch {
+	case !t.DType.float() && t.scale == nil: // indices and masks stay what they are
+		precision = ""
+	case t.scale != nil && (precision == "" || precision == I8):
+		data, err := t.Item("")
+		if err != nil {
+			return nil, err
+		}
+		scale, err := t.scale.Item("")
+		return []Item{data, scale}, err
+	case precision == I8 && len(t.Shape) >= 2:
+		return t.matrixItems(), nil
+	case precision == I8:
+		precision = F32
+	}
+	item, err := t.Item(precision)
+	return []Item{item}, err
 }
 
 // thenRelease gives the pages of a tensor back once it is written, so that the resident memory stays small

@@ -46,7 +46,11 @@ func OpenBytes(name string, data []byte) (*File, error) {
 // newFile reads the structure of a mapped file; it closes the mapping if that fails.
 func newFile(m *mapping) (*File, error) {
 	f := &File{path: m.path, m: m}
-	if err := m.locked(f.read); err != nil {
+	err := m.locked(f.read)
+	if err == nil {
+		err = f.attachScales()
+	}
+	if err != nil {
 		m.close()
 		return nil, err
 	}

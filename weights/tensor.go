@@ -16,6 +16,8 @@ type Tensor struct {
 	st     *storage
 	first  int   // index of the first element in the storage
 	stride []int // in elements; nil for row-major without gaps
+
+	scale *Tensor // of an int8 matrix, one for each row; nil for all others
 }
 
 // storage is a run of bytes that one or more tensors look into.
@@ -150,8 +152,11 @@ func (t Tensor) Bytes() ([]byte, error) {
 // Float32 returns the elements in row-major order. An F32 tensor that is contiguous
 // and aligned in a mapped file comes as a view: read-only, valid until [File.Close], and to be
 // read under [File.Guard]. F16, BF16 and F64 are converted (F64 rounded to nearest even), other
-// types are refused with an [UnsupportedError].
+// types are refused with an [UnsupportedError]. An int8 matrix, see [Convert], is multiplied out.
 func (t Tensor) Float32() ([]float32, error) {
+	if t.scale != nil {
+		return t.floats()
+	}
 	var out []float32
 	err := t.locked(func() error {
 		data, err := t.st.data()

@@ -202,6 +202,18 @@ func (t Tensor) Item(dtype DType) (Item, error) {
 	if dtype == "" {
 		dtype = t.DType
 	}
+	if t.scale != nil && dtype != t.DType && dtype.float() {
+		return Item{Info: Info{Name: t.Name, DType: dtype, Shape: t.Shape}, Write: func(w io.Writer) error {
+			wide, err := t.floats()
+			if err != nil {
+				return err
+			}
+			out := make([]byte, len(wide)*dtype.Size())
+			encodeFloat32(out, wide, dtype)
+			_, err = w.Write(out)
+			return err
+		}}, nil
+	}
 	if dtype != t.DType && (!t.DType.float() || dtype != F32 && dtype != F16 && dtype != BF16) {
 		return Item{}, &UnsupportedError{Path: t.path(), Tensor: t.Name, What: "conversion", Got: string(t.DType) + " to " + string(dtype)}
 	}

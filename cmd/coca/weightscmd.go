@@ -53,14 +53,14 @@ func (a *app) convertCommand() *cobra.Command {
 			case "bf16":
 				opts.Precision = weights.BF16
 			case "int8":
-				return usage("--precision int8: want --pack with it (int8 weights are stored as packed panels)")
+				opts.Precision = weights.I8
 			default:
 				return usage("--precision: want fp32, bf16 or int8, got %q", precision)
 			}
 			return weights.Convert(c.Context(), args[0], args[1], opts)
 		},
 	}
-	c.Flags().StringVar(&precision, "precision", "", "store as fp32, bf16 or (with --pack) int8 (default: as they are)")
+	c.Flags().StringVar(&precision, "precision", "", "store as fp32, bf16 or int8 (default: as they are)")
 	c.Flags().BoolVar(&pack, "pack", false, "store the panels that this program multiplies with")
 	c.Flags().StringVar(&model.arch, "arch", "", "with --pack: architecture of a bare weights file, as for other commands")
 	c.Flags().IntVar(&model.threads, "threads", 0, "with --pack: number of threads")
