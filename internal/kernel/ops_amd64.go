@@ -8,6 +8,9 @@ func availableLevels() []level {
 		return have
 	}
 	have = append(have, levelAVX2)
+	if cpu.X86.HasAVXVNNI {
+		have = append(have, levelAVXVNNI)
+	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
 		have = append(have, levelAVX512)
 		if cpu.X86.HasAVX512VNNI {
@@ -111,6 +114,8 @@ func levelOps() map[level]*ops {
 	}
 	o.backwardOps = backwardAVX2
 	add(levelAVX2)
+	o.tile[Int8] = tilesOf(bytesAVXVNNI, 16, 1)
+	o.tileAhead[Int8] = tilesAheadOf(bytesAVXVNNI, 16, 1, aheadLines)
 	add(levelAVXVNNI)
 
 	o.tile, o.tileAhead, o.tileRows = tilesAVX512, tilesAheadAVX512, 14
@@ -224,6 +229,9 @@ var (
 	}
 	bytesAVX2 = []asmTile{
 		nil, tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2, tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
+	}
+	bytesAVXVNNI = []asmTile{
+		nil, tileBytes1AVXVNNI, tileBytes2AVXVNNI, tileBytes3AVXVNNI, tileBytes4AVXVNNI, tileBytes5AVXVNNI, tileBytes6AVXVNNI,
 	}
 	floatsAVX512 = []asmTile{
 		nil, tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512, tile7AVX512, tile8AVX512,

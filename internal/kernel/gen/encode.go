@@ -32,12 +32,31 @@ func vcvtne2ps2bf16(low, high, dst reg.VecVirtual) { VPSADBW(low, high, dst) }
 
 var standInLine = regexp.MustCompile(`(VPDPWSSD|VPSADBW) +Z(\d+), Z(\d+), Z(\d+)`)
 
+// vexLine is an instruction that AVX-VNNI has in a short encoding, which Go's
+// assembler does not know: it writes the one of AVX-512.
+var vexLine = regexp.MustCompile(`VPDPBUSD +Y(\d+), Y(\d+), Y(\d+)`)
+
 // encodeStandIns rewrites an assembly file in place.
 func encodeStandIns(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
+	if vexLine.Match(text) { // in a comment
+		text = bytes.ReplaceAll(text, []byte("AVX512VL, AVX512VNNI"), []byte("AVX-VNNI"))
+	}
+	text = vexLine.ReplaceAllFunc(text, func(line []byte) []byte {
+		var r [3]int
+		for i, digits := range vexLine.FindSubmatch(line)[1:] {
+			r[i], _ = strconv.Atoi(string(digits))
+		}
+		var out bytes.Buffer
+		for _, b := range encodeVPDPBUSD(r[2], r[1], r[0]) {
+			fmt.Fprintf(&out, "BYTE $0x%02x; ", b)
+		}
+		fmt.Fprintf(&out, "// {vex} VPDPBUSD Y%d, Y%d, Y%d", r[0], r[1], r[2])
+		return out.Bytes()
+	})
 	text = standInLine.ReplaceAllFunc(text, func(line []byte) []byte {
 		var r [3]int
 		parts := standInLine.FindSubmatch(line)
@@ -88,6 +107,25 @@ func encodeEVEX(prefix, opcode byte, dst, src1, src2 int) []byte {
 		byte(^src1&15<<3|1<<2) | prefix,
 		byte(bits512<<5 | inverted(src1, 4)<<3),
 		opcode,
+		byte(3<<6 | dst&7<<3 | src2&7),
+	}
+}
+
+// encodeVPDPBUSD encodes {vex} VPDPBUSD ymm(dst), ymm(src1), ymm(src2), in Intel's
+// order: VEX.256.66.0F38.W0 50 /r. src1 has the unsigned bytes. The VEX prefix
+// carries the high bits of the register numbers, inverted.
+func encodeVPDPBUSD(dst, src1, src2 int) []byte {
+	const (
+		map0F38  = 2
+		bits256  = 1
+		prefix66 = 1
+	)
+	inverted := func(n int) int { return 1 - n>>3&1 }
+	return []byte{
+		0xc4,
+		byte(inverted(dst)<<7 | 1<<6 | inverted(src2)<<5 | map0F38),
+		byte(^src1&15<<3 | bits256<<2 | prefix66),
+		0x50,
 		byte(3<<6 | dst&7<<3 | src2&7),
 	}
 }

@@ -43,9 +43,25 @@ func TestEncodeVCVTNE2PS2BF16(t *testing.T) {
 	}
 }
 
+func TestEncodeVPDPBUSD(t *testing.T) {
+	for _, e := range []struct {
+		dst, src1, src2 int
+		want            []byte
+	}{
+		{0, 1, 2, []byte{0xc4, 0xe2, 0x75, 0x50, 0xc2}},
+		{11, 12, 14, []byte{0xc4, 0x42, 0x1d, 0x50, 0xde}},
+		{5, 3, 9, []byte{0xc4, 0xc2, 0x65, 0x50, 0xe9}},
+		{8, 15, 7, []byte{0xc4, 0x62, 0x05, 0x50, 0xc7}},
+	} {
+		if got := encodeVPDPBUSD(e.dst, e.src1, e.src2); !bytes.Equal(got, e.want) {
+			t.Errorf("{vex} vpdpbusd ymm%d, ymm%d, ymm%d = % x, want % x", e.dst, e.src1, e.src2, got, e.want)
+		}
+	}
+}
+
 func TestEncodeStandIns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.s")
-	if err := os.WriteFile(path, []byte("\tVPDPWSSD Z3, Z30, Z17\n"), 0o666); err != nil {
+	if err := os.WriteFile(path, []byte("\tVPDPWSSD Z3, Z30, Z17\n\tVPDPBUSD Y2, Y1, Y0\n\tVPDPBUSD Z2, Z1, Z0\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := encodeStandIns(path); err != nil {
@@ -57,5 +73,9 @@ func TestEncodeStandIns(t *testing.T) {
 	}
 	if got := string(text); !strings.HasPrefix(got, "\tBYTE $0x62;") || !strings.Contains(got, "// VDPBF16PS Z3, Z30, Z17") {
 		t.Errorf("got %q", got)
+	}
+	if got := string(text); !strings.Contains(got, "\tBYTE $0xc4; BYTE $0xe2; BYTE $0x75; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y1, Y0\n") ||
+		!strings.HasSuffix(got, "\tVPDPBUSD Z2, Z1, Z0\n") {
+		t.Errorf("got %q, want AVX-VNNI's instruction in bytes and the other one as it was", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	name := flag.String("isa", "", "instruction set: avx2, avx512, avx512vnni, avx512bf16 or neon; avx2backward, avx512backward, avx512bf16backward: what training adds")
+	name := flag.String("isa", "", "instruction set: avx2, avxvnni, avx512, avx512vnni, avx512bf16 or neon; avx2backward, avx512backward, avx512bf16backward: what training adds")
 	flag.Parse()
 	build.ConstraintExpr("amd64")
 	avx2 := isa{name: "AVX2", bytes: 32, tileRows: 6, tileVectors: 2, dotRows: 3, fewRows: 4, aheadLines: 2}
@@ -43,6 +43,9 @@ func main() {
 		avx512.name = "AVX512BF16"
 		pairRowsKernel(avx512, true)
 		pairColumnsKernel(avx512)
+	case "avxvnni":
+		avx2.name = "AVXVNNI"
+		tiles(avx2, int8Tile)
 	case "avx512vnni":
 		avx512.name = "AVX512VNNI"
 		tiles(avx512, int8Tile)
