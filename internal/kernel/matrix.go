@@ -76,11 +76,15 @@ func (m *Matrix) In() int  { return m.in }
 func (m *Matrix) Precision() Precision { return m.precision }
 
 // smallRows is the largest number of rows that Linear multiplies straight from
-// row-major weights; above it the weight is packed first.
-const smallRows = 16
+// row-major weights, and smallRowsInOut that for weights in the order InOut, whose
+// sums go through the caches again and again; above it the weight is packed first.
+const (
+	smallRows      = 16
+	smallRowsInOut = 8
+)
 
 // Prepare makes ready what products of the given number of rows need. Up to 16
-// rows of float32 nothing is needed. For more, and for the narrow precisions,
+// rows of float32, 8 in the order InOut, nothing is needed. For more, and for the narrow precisions,
 // the weight is packed into panels and the Matrix lets go of the original data,
 // so that the weight is kept once: later products of few rows read the panels
 // too. Linear does the same by itself; calling Prepare ahead moves the cost out
@@ -88,7 +92,7 @@ const smallRows = 16
 func (m *Matrix) Prepare(rows int) { m.prepare(nil, rows) }
 
 func (m *Matrix) prepare(p *Pool, rows int) {
-	if rows > smallRows || m.precision != F32 {
+	if rows > smallRows || m.precision != F32 || m.order == InOut && rows > smallRowsInOut {
 		m.Pack(p)
 	}
 }

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // panelWidth is the number of neighbouring outputs in a panel.
 const panelWidth = 32
@@ -108,9 +105,9 @@ func (t *packTask) Do(worker, i int) {
 		return
 	}
 	// Scratch: the outputs as rows of float32, and as rows of words.
-	s := t.frame.scratch(worker, panelWidth*(in+steps))
-	rows, words := s[:panelWidth*in], s[panelWidth*in:]
-	t.widen(rows, o0, width)
+	s := t.frame.scratch(worker, panelWidth*(in+steps)+blockInputs*panelWidth)
+	rows, words, block := s[:panelWidth*in], s[panelWidth*in:][:panelWidth*steps], s[panelWidth*(in+steps):]
+	t.widen(rows, block, o0, width)
 	for j := range width {
 		line, row := words[j*steps:][:steps], rows[j*in:][:in]
 		if w.Precision == BF16 {
@@ -140,8 +137,12 @@ func (t *packTask) packFloat(panel []float32, o0, width int) {
 	}
 }
 
-// widen stores outputs o0, …, o0+width-1 as rows of float32.
-func (t *packTask) widen(rows []float32, o0, width int) {
+// blockInputs is the number of rows of an [in, out] weight that are turned at a time.
+const blockInputs = 8
+
+// widen stores outputs o0, …, o0+width-1 as rows of float32. block is scratch of
+// blockInputs·panelWidth floats.
+func (t *packTask) widen(rows, block []float32, o0, width int) {
 	out, in := t.w.Out, t.w.In
 	if t.order == OutIn {
 		if t.from.narrow != nil {
@@ -151,13 +152,20 @@ func (t *packTask) widen(rows []float32, o0, width int) {
 		}
 		return
 	}
-	for k := range in {
-		for j := range width {
+	for k := 0; k < in; k += blockInputs {
+		n := min(blockInputs, in-k)
+		for i := range n {
+			line := block[i*panelWidth:][:width]
 			if t.from.narrow != nil {
-				rows[j*in+k] = math.Float32frombits(uint32(t.from.narrow[k*out+o0+j]) << 16)
+				inner.widenBF16(line, t.from.narrow[(k+i)*out+o0:][:width])
 			} else {
-				rows[j*in+k] = t.from.wide[k*out+o0+j]
+				copy(line, t.from.wide[(k+i)*out+o0:])
 			}
+		}
+		if n == blockInputs { // a transposition of fewer would write beyond a row
+			inner.transpose(n, width, rows[k:], in, block, panelWidth)
+		} else {
+			transposeGeneric(n, width, rows[k:], in, block, panelWidth)
 		}
 	}
 }
