@@ -29,14 +29,17 @@ type accumulator struct {
 	sum           []float32 // of the gradients, nil before the first step
 }
 
-// accumulatedOf is the pair of programs for texts of a length.
-func (t *Trainer) accumulatedOf(length int) (*accumulated, error) {
-	if a := t.programs.accumulated[length]; a != nil {
+// accumulatedOf is the pair of programs for batches of a size.
+func (t *Trainer) accumulatedOf(s size) (*accumulated, error) {
+	if a := t.programs.accumulated[s]; a != nil {
 		return a, nil
 	}
 	o := &t.options
-	g, err := t.model.AccumulatedGraph(o.Accum, o.Batch, length, o.Losses)
+	g, err := t.model.AccumulatedGraph(o.Accum, s.batch, s.length, o.Losses, t.choices(s)...)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.sharePixels(g.TrainGraph); err != nil {
 		return nil, err
 	}
 	a := &accumulated{graph: g}
@@ -48,7 +51,7 @@ func (t *Trainer) accumulatedOf(length int) (*accumulated, error) {
 		outputs = append(outputs, g.Image.Features, g.Text.Features)
 	}
 	if a.first, err = t.programs.arena.CompileTo(t.dev, nil, outputs...); err == nil {
-		t.programs.accumulated[length] = a
+		t.programs.accumulated[s] = a
 	}
 	return a, err
 }
@@ -67,7 +70,7 @@ func (t *Trainer) accumulate(ctx context.Context, batches []*data.Batch) (contra
 		if err := p.first.Run(ctx); err != nil {
 			return 0, 0, err
 		}
-		n := t.countTargets()
+		n := model.CountTargets(t.programs.ids, t.base.Config.Text.ContextLength)
 		own := float64(p.first.Floats(p.graph.Own)[0]) * float64(n)
 		a.own, a.targets, sum, targets = append(a.own, own), append(a.targets, n), sum+own, targets+n
 		if p.graph.Images != nil {
@@ -104,21 +107,10 @@ func (t *Trainer) accumulate(ctx context.Context, batches []*data.Batch) (contra
 
 // feedAccumulated gives a batch to its programs.
 func (t *Trainer) feedAccumulated(b *data.Batch) (*accumulated, error) {
-	length := t.encode(b.Captions)
-	a, err := t.accumulatedOf(length)
-	if err == nil {
-		t.fill(a.graph.TrainGraph, b, length)
+	s := t.encode(b.Captions)
+	a, err := t.accumulatedOf(s)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
-}
-
-// countTargets is the number of tokens that the caption loss of the batch encoded last looks at.
-func (t *Trainer) countTargets() (n int) {
-	context := t.base.Config.Text.ContextLength
-	for i, id := range t.programs.ids {
-		if i%context != 0 && id != model.IgnoredID {
-			n++
-		}
-	}
-	return n
+	return a, t.fill(a.graph.TrainGraph, b, s)
 }

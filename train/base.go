@@ -254,3 +254,25 @@ func (b *Base) SetPreprocess(o data.Override) error {
 	}
 	return err
 }
+
+// SetPatchDropout makes training leave out a share of the patches of each picture,
+// as --force-patch-dropout does.
+func (b *Base) SetPatchDropout(share float64) error {
+	if !(share >= 0 && share < 1) {
+		return &ConfigError{"force-patch-dropout", "0 to less than 1", fmt.Sprint(share)}
+	}
+	return b.set("vision_cfg", "patch_dropout", share)
+}
+
+// patchDropout is what the config says; inference does without.
+func (b *Base) patchDropout() (float64, error) {
+	var cfg struct {
+		Vision struct {
+			Dropout float64 `json:"patch_dropout"`
+		} `json:"vision_cfg"`
+	}
+	if err := json.Unmarshal(b.config["model_cfg"], &cfg); err != nil {
+		return 0, err
+	}
+	return cfg.Vision.Dropout, nil
+}

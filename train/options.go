@@ -41,6 +41,10 @@ type Options struct {
 	LockImage, LockText bool
 	TrainOnly           []string
 
+	// Checkpointing computes activations anew in the backward pass: less memory, more work,
+	// the same gradients.
+	Checkpointing bool
+
 	// Precision of the products: FP32, or BF16, in which operands are rounded to bfloat16 and
 	// weights, gradients and sums stay float32.
 	Precision exec.Precision

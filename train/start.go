@@ -222,6 +222,9 @@ func (t *Trainer) build(pretrained string) (err error) {
 	if t.model, err = model.New(cfg, t.values); err != nil {
 		return err
 	}
+	if t.dropout, err = t.base.patchDropout(); err != nil {
+		return err
+	}
 	if err := t.compile(); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Trainer struct {
 	values  nn.Source // of all tensors, those that are trained in place
 
 	model      *model.CoCa
+	dropout    float64 // share of the patches that are left out
 	parameters *Parameters
 	dev        *exec.CPU
 	programs   programs

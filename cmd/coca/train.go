@@ -106,6 +106,9 @@ func (f *trainFlags) base(ctx context.Context, a *app) (*train.Base, error) {
 	default:
 		err = fmt.Errorf("--force-image-size: want one or two numbers, got %v", n)
 	}
+	if err == nil && f.patchDropout >= 0 {
+		err = b.SetPatchDropout(f.patchDropout)
+	}
 	if err == nil && f.contextLength != 0 {
 		err = b.SetContextLength(f.contextLength)
 	}

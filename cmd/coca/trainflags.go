@@ -28,6 +28,7 @@ type trainFlags struct {
 	augCfg            []string
 	reportTo          reports
 	contextLength     int
+	patchDropout      float64
 	scheduler         string
 	muonLR            float64
 }
@@ -50,6 +51,8 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.StringVar(&o.Data.CSV.CaptionKey, "csv-caption-key", "title", "column of a CSV with captions")
 	flags.IntVar(&o.Data.Workers, "workers", 0, "goroutines that decode pictures (0: one per processor)")
 	flags.Var(&f.imageSize, "force-image-size", "another size of the pictures; given twice: height and width")
+	flags.Float64Var(&f.patchDropout, "force-patch-dropout", -1, "share of the patches that are left out in training (default: what the config says, else 0)")
+	flags.BoolVar(&o.Checkpointing, "grad-checkpointing", false, "compute activations anew in the backward pass: less memory, more work, the same gradients")
 	flags.IntVar(&f.contextLength, "force-context-length", 0, "another length of the texts")
 
 	flags.StringArrayVar(&f.augCfg, "aug-cfg", nil, "augmentation as key=value, such as 'scale=(0.9, 1.0)' (repeat for more keys)")
@@ -113,6 +116,9 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 	}
 	if !c.Flags().Changed("eps") {
 		o.AdamW.Eps = own.Eps
+	}
+	if c.Flags().Changed("force-patch-dropout") && !(f.patchDropout >= 0) {
+		return usage("--force-patch-dropout: want 0 to less than 1, got %v", f.patchDropout)
 	}
 	o.TensorBoard = f.reportTo == "tensorboard"
 	o.Scheduler = train.ScheduleKind(f.scheduler)
