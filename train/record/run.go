@@ -73,10 +73,10 @@ func (r *Run) Step(s Step) error {
 		}
 	}
 	r.curve.Add(s)
-	if time.Since(r.drawn) < r.redraw {
-		return nil
+	if time.Since(r.drawn) >= r.redraw {
+		r.draw() // what fails is tried again, and no reason to end the run; Close tells
 	}
-	return r.draw()
+	return nil
 }
 
 func (r *Run) draw() error {
