@@ -345,3 +345,39 @@ func TestResumeAccumulated(t *testing.T) {
 	}
 	same(t, straight, broken, "epoch_3")
 }
+
+// TestCheckpointingAndDropout trains with activations that are computed anew,
+// which changes no bit, and with patches left out, which does, and which a run that goes on repeats.
+func TestCheckpointingAndDropout(t *testing.T) {
+	base, csv := tiny(t), table(t)
+	train1 := func(share float64, set func(o *train.Options), stops ...int) string {
+		t.Helper()
+		dir := t.TempDir()
+		for _, stop := range append(stops, 0) {
+			o := options(csv, dir)
+			o.Epochs, o.Resume = 1, "latest"
+			set(&o)
+			b, err := train.OpenBase(base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.SetPatchDropout(share); err != nil {
+				t.Fatal(err)
+			}
+			runBase(t, b, o, stop)
+		}
+		return dir
+	}
+	plain := train1(0, func(*train.Options) {})
+	again := train1(0, func(o *train.Options) { o.Checkpointing = true })
+	same(t, plain, again, "epoch_1")
+	dropped := train1(0.5, func(*train.Options) {})
+	if slices.Equal(losses(t, plain), losses(t, dropped)) {
+		t.Error("patch dropout changes nothing")
+	}
+	same(t, dropped, train1(0.5, func(*train.Options) {}, 2), "epoch_1")
+	accumulated := train1(0.5, func(o *train.Options) { o.Accum = 2 })
+	if n := len(losses(t, accumulated)); n != 2 {
+		t.Errorf("%d steps of two batches, want 2", n)
+	}
+}

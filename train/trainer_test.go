@@ -93,6 +93,12 @@ func runTo(t testing.TB, base string, o train.Options, steps int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runBase(t, b, o, steps)
+}
+
+// runBase is runTo for an open base.
+func runBase(t testing.TB, b *train.Base, o train.Options, steps int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	o.Log = func(r train.Record) {
