@@ -153,3 +153,151 @@ func axpy4NEON(rows, n int, x *float32, xRow int, w *float32, wRow int, c *float
 //
 //go:noescape
 func epilogueNEON(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int, bias, scale, residual *float32, residualRow int, act int)
+
+// tileDotBytes1NEON stores in c[i·32+j], i < 1, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes2NEON stores in c[i·32+j], i < 2, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes3NEON stores in c[i·32+j], i < 3, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes4NEON stores in c[i·32+j], i < 4, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes5NEON stores in c[i·32+j], i < 5, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes5NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes6NEON stores in c[i·32+j], i < 6, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes6NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes7NEON stores in c[i·32+j], i < 7, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes7NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes8NEON stores in c[i·32+j], i < 8, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes8NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes9NEON stores in c[i·32+j], i < 9, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes9NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes10NEON stores in c[i·32+j], i < 10, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes10NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes11NEON stores in c[i·32+j], i < 11, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes11NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileDotBytes12NEON stores in c[i·32+j], i < 12, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileDotBytes12NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileBytes1NEON stores in c[i·32+j], i < 1, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes1NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileBytes2NEON stores in c[i·32+j], i < 2, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes2NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileBytes3NEON stores in c[i·32+j], i < 3, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes3NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// tileBytes4NEON stores in c[i·32+j], i < 4, j < 8, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
+//
+//go:noescape
+func tileBytes4NEON(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// transpose4NEON stores src[i·srcRow+k] in dst[k·dstRow+i] for k < n, n > 0 a multiple of 4, and i < rows,
+// 0 < rows ≤ 4; dst[k·dstRow+i] for rows ≤ i < 4 becomes 0.
+//
+//go:noescape
+func transpose4NEON(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
+
+// layerNormNEON stores (x-mean)/√(variance+eps)·gamma + beta in dst for n > 0 elements, n a multiple of 4; gamma and beta may be nil.
+//
+//go:noescape
+func layerNormNEON(n int, dst *float32, x *float32, gamma *float32, beta *float32, eps float32)
+
+// expNEON stores e^x[i] in dst[i] for i < n; n > 0 is a multiple of 4.
+//
+//go:noescape
+func expNEON(n int, dst *float32, x *float32)
+
+// maxNEON returns the largest of n values; n > 0 is a multiple of 4.
+//
+//go:noescape
+func maxNEON(n int, x *float32) float32
+
+// expSumNEON stores e^(scale·(x[i]-top)) in dst[i] for i < n and returns their sum; n > 0 is a multiple of 4.
+//
+//go:noescape
+func expSumNEON(n int, dst *float32, x *float32, top float32, scale float32) float32
+
+// scaleNEON multiplies n values of x by factor; n > 0 is a multiple of 4.
+//
+//go:noescape
+func scaleNEON(n int, x *float32, factor float32)
+
+// softmaxColumnsNEON replaces x[i·32+j], i < n, by e^(scale·(x[i·32+j]-max)), max over i, and stores 1/Σ over i in
+// inverse[j], j < 32. n > 0.
+//
+//go:noescape
+func softmaxColumnsNEON(n int, x *float32, scale float32, inverse *float32)
+
+// widenBF16NEON widens n bfloat16 values; n > 0 is a multiple of 8.
+//
+//go:noescape
+func widenBF16NEON(n int, dst *float32, src *uint16)
+
+// widenF16NEON widens n half-precision values; n > 0 is a multiple of 8.
+//
+//go:noescape
+func widenF16NEON(n int, dst *float32, src *uint16)
+
+// roundBF16NEON rounds n values to bfloat16, ties to even; n > 0 is a multiple of 8.
+//
+//go:noescape
+func roundBF16NEON(n int, dst *uint16, src *float32)
+
+// largestNEON returns the bits of the largest magnitude of n values; NaN counts as larger than infinity. n > 0 is a multiple of 4.
+//
+//go:noescape
+func largestNEON(n int, x *float32) uint32
+
+// quantizeNEON stores the integer nearest to x[i]·inverse, plus 128, for n values; n > 0 is a multiple of 8.
+//
+//go:noescape
+func quantizeNEON(n int, dst *uint8, x *float32, inverse float32)
+
+// dequantizeNEON replaces the integer c[i·32+j] by the float (c[i·32+j]-correction[j])·scale[j]·rowScale[i],
+// i < rows, j < 32. rows > 0.
+//
+//go:noescape
+func dequantizeNEON(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)

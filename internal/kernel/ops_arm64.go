@@ -1,12 +1,28 @@
 package kernel
 
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+)
+
 // Every arm64 processor has NEON.
 func availableLevels() []level { return []level{levelGeneric, levelNEON} }
 
 func levelOps() map[level]*ops {
 	o := genericOps
-	o.tile[F32], o.tile[BF16], o.tileRows = tileNEON, tileWideNEON, 12
-	o.epilogue, o.dot, o.axpy = epilogueByNEON, dotNEON, axpyNEON
+	o.tile, o.tileRows = [3]tileFunc{tileNEON, tileWideNEON, tileLongBytesNEON}, 12
+	if cpu.ARM64.HasASIMDDP {
+		o.tile[Int8] = tileDotBytesNEON
+	}
+	o.epilogue, o.transpose = epilogueByNEON, transposeNEON
+	o.dot, o.axpy = dotNEON, axpyNEON
+	o.layerNorm = layerNormByNEON
+	o.softmax, o.softmaxColumns, o.exp = softmaxNEON, softmaxColumnsByNEON, expByNEON
+	o.widenBF16 = wholeNEON(widenBF16NEON, widenBF16Generic)
+	o.widenF16 = wholeNEON(widenF16NEON, widenF16Generic)
+	o.roundBF16 = wholeNEON(roundBF16NEON, roundBF16Generic)
+	o.largest, o.quantize, o.dequantize = largestByNEON, quantizeByNEON, dequantizeByNEON
 	return map[level]*ops{levelGeneric: &genericOps, levelNEON: &o}
 }
 
@@ -19,10 +35,24 @@ var (
 		nil, tileWide1NEON, tileWide2NEON, tileWide3NEON, tileWide4NEON, tileWide5NEON, tileWide6NEON,
 		tileWide7NEON, tileWide8NEON, tileWide9NEON, tileWide10NEON, tileWide11NEON, tileWide12NEON,
 	}, 8, 2)
+	tileDotBytesNEON = tilesOf([]asmTile{
+		nil, tileDotBytes1NEON, tileDotBytes2NEON, tileDotBytes3NEON, tileDotBytes4NEON, tileDotBytes5NEON, tileDotBytes6NEON,
+		tileDotBytes7NEON, tileDotBytes8NEON, tileDotBytes9NEON, tileDotBytes10NEON, tileDotBytes11NEON, tileDotBytes12NEON,
+	}, 8, 1)
+	tileBytesNEON = tilesOf([]asmTile{
+		nil, tileBytes1NEON, tileBytes2NEON, tileBytes3NEON, tileBytes4NEON,
+	}, 8, 1)
 	dotsNEON = [...]func(n int, x *float32, xRow int, w *float32, wRow int, c *float32){
 		1: dot1NEON, dot2NEON, dot3NEON, dot4NEON,
 	}
 )
+
+// tileLongBytesNEON does a taller tile in parts: without SDOT a sum takes two registers.
+func tileLongBytesNEON(rows, n int, a []float32, stride int, panel, c []float32) {
+	for i := 0; i < rows; i += 4 {
+		tileBytesNEON(min(4, rows-i), n, a[min(i, len(a)):], stride, panel, c[i*panelWidth:])
+	}
+}
 
 // epilogueByNEON leaves the last cols mod 4 columns to Go.
 func epilogueByNEON(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
@@ -88,5 +118,113 @@ func axpyNEON(rows, inputs, n int, x []float32, xRow int, w []float32, wRow int,
 	}
 	if k < inputs || !add {
 		axpyGeneric(rows, inputs-k, n, x[min(k, len(x)):], xRow, w[min(k*wRow, len(w)):], wRow, c, cRow, add)
+	}
+}
+
+// transposeNEON moves blocks of 4×4 and leaves the last n mod 4 columns to Go.
+func transposeNEON(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) {
+	whole := n &^ 3
+	if rows > 0 && whole > 0 {
+		_, _ = dst[(whole-1)*dstRow+(rows+3)&^3-1], src[(rows-1)*srcRow+n-1]
+		for i := 0; i < rows; i += 4 {
+			transpose4NEON(min(4, rows-i), whole, &dst[i], dstRow, &src[i*srcRow], srcRow)
+		}
+	}
+	if whole < n {
+		transposeGeneric(rows, n-whole, dst[whole*dstRow:], dstRow, src[whole:], srcRow)
+	}
+}
+
+// layerNormByNEON leaves to Go rows of a width that is no multiple of 4.
+func layerNormByNEON(dst, x, gamma, beta []float32, eps float32) {
+	n := len(x)
+	if n%4 != 0 || n == 0 {
+		layerNormGeneric(dst, x, gamma, beta, eps)
+		return
+	}
+	_ = dst[n-1]
+	for _, s := range [][]float32{gamma, beta} {
+		if s != nil {
+			_ = s[n-1]
+		}
+	}
+	layerNormNEON(n, &dst[0], &x[0], first(gamma), first(beta), eps)
+}
+
+// softmaxNEON leaves the last elements of a row to Go.
+func softmaxNEON(dst, x []float32, scale float32) {
+	n := len(x)
+	whole := n &^ 3
+	if whole == 0 {
+		softmaxGeneric(dst, x, scale)
+		return
+	}
+	_ = dst[n-1]
+	top := maxNEON(whole, &x[0])
+	for _, v := range x[whole:] {
+		top = max(top, v)
+	}
+	sum := expSumNEON(whole, &dst[0], &x[0], top, scale)
+	for i := whole; i < n; i++ {
+		dst[i] = float32(math.Exp(float64(scale) * (float64(x[i]) - float64(top))))
+		sum += dst[i]
+	}
+	factor := 1 / sum
+	scaleNEON(whole, &dst[0], factor)
+	for i := whole; i < n; i++ {
+		dst[i] *= factor
+	}
+}
+
+func softmaxColumnsByNEON(n int, x []float32, scale float32, inverse []float32) {
+	if n > 0 {
+		_, _ = x[n*panelWidth-1], inverse[panelWidth-1]
+		softmaxColumnsNEON(n, &x[0], scale, &inverse[0])
+	}
+}
+
+func expByNEON(dst, x []float32) {
+	n := len(x) &^ 3
+	if n > 0 {
+		_ = dst[n-1]
+		expNEON(n, &dst[0], &x[0])
+	}
+	expGeneric(dst[n:], x[n:])
+}
+
+// wholeNEON makes a conversion of one for multiples of 8 elements and one for the rest.
+func wholeNEON[D, S any](whole func(n int, dst *D, src *S), rest func(dst []D, src []S)) func(dst []D, src []S) {
+	return func(dst []D, src []S) {
+		n := len(src) &^ 7
+		if n > 0 {
+			_ = dst[n-1]
+			whole(n, &dst[0], &src[0])
+		}
+		rest(dst[n:], src[n:])
+	}
+}
+
+func largestByNEON(x []float32) uint32 {
+	n := len(x) &^ 3
+	top := largestGeneric(x[n:])
+	if n > 0 {
+		top = max(top, largestNEON(n, &x[0]))
+	}
+	return top
+}
+
+func quantizeByNEON(dst []byte, x []float32, inverse float32) {
+	n := len(x) &^ 7
+	if n > 0 {
+		_ = dst[n-1]
+		quantizeNEON(n, &dst[0], &x[0], inverse)
+	}
+	quantizeGeneric(dst[n:], x[n:], inverse)
+}
+
+func dequantizeByNEON(c []float32, correction []int32, scale, rowScale []float32) {
+	if rows := len(rowScale); rows > 0 {
+		_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
+		dequantizeNEON(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
 	}
 }

@@ -30,6 +30,13 @@ func writeNEON(out, stubs string) error {
 	}
 	w.axpy()
 	w.epilogue()
+	for rows := 1; rows <= neonDotTileRows; rows++ {
+		w.dotBytes(rows)
+	}
+	for rows := 1; rows <= neonLongTileRows; rows++ {
+		w.longBytes(rows)
+	}
+	w.vectorKernels()
 	if err := os.WriteFile(out, w.text.Bytes(), 0o666); err != nil {
 		return err
 	}
@@ -124,21 +131,7 @@ func (w *neonWriter) tile(rows int, wide bool) {
 				}
 			}
 		}
-		for g := 0; g < rows; g += 4 { // no more is read than there is
-			r := inputs + g/4
-			switch rows - g {
-			case 1:
-				w.f("FMOVS %d(R1), F%d", 4*g, r)
-			case 2:
-				w.f("FMOVD %d(R1), F%d", 4*g, r)
-			case 3:
-				w.f("FMOVD %d(R1), F%d", 4*g, r)
-				w.f("ADD $%d, R1, R5", 4*g+8)
-				w.f("VLD1 (R5), V%d.S[2]", r)
-			default:
-				w.f("FMOVQ %d(R1), F%d", 4*g, r)
-			}
-		}
+		w.inputs(rows, inputs)
 		for i := range rows {
 			for j := range 2 {
 				w.fmlaLane(2*i+j, use+j, inputs+i/4, i%4)
@@ -244,8 +237,10 @@ func (w *neonWriter) axpy() {
 }
 
 // load writes a constant to a register; R13 is spoilt.
-func (w *neonWriter) load(r int, x float64) {
-	w.f("MOVW $0x%08x, R13", math.Float32bits(float32(x)))
+func (w *neonWriter) load(r int, x float64) { w.loadBits(r, math.Float32bits(float32(x))) }
+
+func (w *neonWriter) loadBits(r int, bits uint32) {
+	w.f("MOVW $0x%08x, R13", bits)
 	w.f("VDUP R13, V%d.S4", r)
 }
 
