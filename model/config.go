@@ -30,6 +30,7 @@ type VisionConfig struct {
 	HeadWidth         int         `json:"head_width"`
 	MLPRatio          float64     `json:"mlp_ratio"`
 	LSInitValue       *float64    `json:"ls_init_value,omitempty"`
+	PatchDropout      float64     `json:"patch_dropout,omitempty"` // of training: see DropPatches
 	AttentionalPool   Pooler      `json:"attentional_pool"`
 	AttnPoolerQueries int         `json:"attn_pooler_queries"`
 	AttnPoolerHeads   int         `json:"attn_pooler_heads"`

@@ -71,7 +71,7 @@ type result struct {
 // compile builds a graph and fills its inputs.
 func (s *trial) compile(t *testing.T, options ...model.TrainOption) *result {
 	t.Helper()
-	length := s.model.Config.Text.ContextLength
+	length := len(s.ids) / s.batch
 	g, err := s.model.TrainGraph(s.batch, length, model.DefaultLossWeights, options...)
 	if err != nil {
 		t.Fatal(err)

@@ -90,6 +90,9 @@ func (c Config) checkRanges() error {
 
 func (c Config) checkVision() error {
 	v := c.Vision
+	if _, err := v.keptTokens(v.PatchDropout); err != nil {
+		return err
+	}
 	if v.PatchSize.Height != v.PatchSize.Width {
 		return &ConfigError{"vision_cfg.patch_size", "a square", fmt.Sprint(v.PatchSize)}
 	}
