@@ -166,6 +166,14 @@ func quantizeAVX2(n int, dst *uint8, x *float32, inverse float32)
 //go:noescape
 func dequantizeAVX2(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
 
+// peakAVX2 does n > 0 rounds of 14 independent multiply-adds.
+func peakAVX2(n int)
+
+// readAVX2 reads n bytes, a multiple of 256, and asks for what lies 4096 bytes further on.
+//
+//go:noescape
+func readAVX2(n int, p *float32)
+
 // tileBytes1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product. n > 0.
 //
 //go:noescape

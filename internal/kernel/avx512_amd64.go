@@ -262,3 +262,6 @@ func quantizeAVX512(n int, dst *uint8, x *float32, inverse float32)
 //
 //go:noescape
 func dequantizeAVX512(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
+
+// peakAVX512 does n > 0 rounds of 14 independent multiply-adds.
+func peakAVX512(n int)

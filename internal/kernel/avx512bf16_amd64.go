@@ -79,3 +79,6 @@ func tilePairs13AVX512BF16(n int, a *float32, stride int, b *float32, c *float32
 //
 //go:noescape
 func tilePairs14AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// peakPairsAVX512BF16 does n > 0 rounds of 14 independent multiply-adds.
+func peakPairsAVX512BF16(n int)

@@ -79,3 +79,6 @@ func tileBytes13AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32
 //
 //go:noescape
 func tileBytes14AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// peakBytesAVX512VNNI does n > 0 rounds of 14 independent multiply-adds.
+func peakBytesAVX512VNNI(n int)

@@ -35,3 +35,6 @@ func tileBytes5AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ah
 //
 //go:noescape
 func tileBytes6AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+
+// peakBytesAVXVNNI does n > 0 rounds of 14 independent multiply-adds.
+func peakBytesAVXVNNI(n int)

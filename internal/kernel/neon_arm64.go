@@ -301,3 +301,13 @@ func quantizeNEON(n int, dst *uint8, x *float32, inverse float32)
 //
 //go:noescape
 func dequantizeNEON(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
+
+// peakNEON does n > 0 rounds of 14 independent multiply-adds.
+//
+//go:noescape
+func peakNEON(n int)
+
+// peakDotBytesNEON does n > 0 rounds of 14 independent multiply-adds.
+//
+//go:noescape
+func peakDotBytesNEON(n int)

@@ -55,6 +55,11 @@ type ops struct {
 	quantize            func(dst []byte, x []float32, inverse float32)
 	dequantize          func(c []float32, correction []int32, scale, rowScale []float32)
 
+	// peak are the multiply-adds of each Precision, without memory, where there is
+	// an instruction for it. read reads memory.
+	peak [3]peakLoop
+	read func(data []float32)
+
 	backwardOps
 }
 
@@ -84,6 +89,8 @@ var genericOps = ops{
 	largest:    largestGeneric,
 	quantize:   quantizeGeneric,
 	dequantize: dequantizeGeneric,
+
+	read: readGeneric,
 
 	backwardOps: backwardGeneric,
 }

@@ -112,10 +112,17 @@ func levelOps() map[level]*ops {
 			expAVX2(n, &dst[0], &x[0])
 		}
 	}
+	o.peak[F32] = peakLoop{peakAVX2, 8}
+	o.read = func(data []float32) {
+		if n := 4 * len(data) &^ 255; n > 0 {
+			readAVX2(n, &data[0])
+		}
+	}
 	o.backwardOps = backwardAVX2
 	add(levelAVX2)
 	o.tile[Int8] = tilesOf(bytesAVXVNNI, 16, 1)
 	o.tileAhead[Int8] = tilesAheadOf(bytesAVXVNNI, 16, 1, aheadLines)
+	o.peak[Int8] = peakLoop{peakBytesAVXVNNI, 8 * 4}
 	add(levelAVXVNNI)
 
 	o.tile, o.tileAhead, o.tileRows = tilesAVX512, tilesAheadAVX512, 14
@@ -197,14 +204,17 @@ func levelOps() map[level]*ops {
 			expAVX512(n, &dst[0], &x[0])
 		}
 	}
+	o.peak = [3]peakLoop{F32: {peakAVX512, 16}}
 	o.backwardOps = backwardAVX512
 	add(levelAVX512)
 	o.tile[Int8] = tilesOf(bytesAVX512VNNI, 32, 1)
 	o.tileAhead[Int8] = tilesAheadOf(bytesAVX512VNNI, 32, 1, aheadLines)
+	o.peak[Int8] = peakLoop{peakBytesAVX512VNNI, 16 * 4}
 	add(levelAVX512VNNI)
 	o.tile[BF16], o.bf16Pairs = tilesOf(pairsAVX512BF16, 32, 1), true
 	o.tileAhead[BF16] = tilesAheadOf(pairsAVX512BF16, 32, 1, aheadLines)
 	o.backwardOps = backwardAVX512BF16()
+	o.peak[BF16] = peakLoop{peakPairsAVX512BF16, 16 * 2}
 	add(levelAVX512BF16)
 	return table
 }

@@ -14,7 +14,9 @@ func levelOps() map[level]*ops {
 	o.tile, o.tileRows = [3]tileFunc{tileNEON, tileWideNEON, tileLongBytesNEON}, 12
 	if cpu.ARM64.HasASIMDDP {
 		o.tile[Int8] = tileDotBytesNEON
+		o.peak[Int8] = peakLoop{peakDotBytesNEON, 4 * 4}
 	}
+	o.peak[F32] = peakLoop{peakNEON, 4}
 	o.epilogue, o.transpose = epilogueByNEON, transposeNEON
 	o.dot, o.axpy = dotNEON, axpyNEON
 	o.layerNorm = layerNormByNEON

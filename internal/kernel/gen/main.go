@@ -30,6 +30,7 @@ func main() {
 	case "avx2":
 		packKernel()
 		kernels(avx2)
+		readKernel(avx2)
 		for rows := 1; rows <= avx2.tileRows; rows++ {
 			int8WideKernel(avx2, rows)
 		}
@@ -46,12 +47,15 @@ func main() {
 	case "avxvnni":
 		avx2.name = "AVXVNNI"
 		tiles(avx2, int8Tile)
+		peakKernel(avx2, int8Tile)
 	case "avx512vnni":
 		avx512.name = "AVX512VNNI"
 		tiles(avx512, int8Tile)
+		peakKernel(avx512, int8Tile)
 	case "avx512bf16":
 		avx512.name = "AVX512BF16"
 		tiles(avx512, bf16PairsTile)
+		peakKernel(avx512, bf16PairsTile)
 	default:
 		log.Fatalf("unknown instruction set %q", *name)
 	}
@@ -84,4 +88,5 @@ func kernels(v isa) {
 	softmaxRowKernel(v)
 	expKernel(v)
 	convertKernels(v)
+	peakKernel(v, float32Tile)
 }

@@ -81,6 +81,22 @@ func (w *neonWriter) vectorKernels() {
 	w.softmax()
 	w.conversions()
 	w.int8Conversions()
+	w.peak("peakNEON", func(sum, x, y int) { w.fmla(sum, x, y) })
+	w.peak("peakDotBytesNEON", func(sum, x, y int) { w.sdotLane(sum, x, y, 0) })
+}
+
+// peak emits a loop of nothing but multiply-adds; see peakKernel.
+func (w *neonWriter) peak(name string, add func(sum, x, y int)) {
+	w.signature(name, fmt.Sprintf("does n > 0 rounds of %d independent multiply-adds.", peakSums), []string{"n int"}, "")
+	for r := range peakSums + 2 {
+		w.zero(r)
+	}
+	w.each("loop", 1, func() {
+		for r := range peakSums {
+			add(r, peakSums, peakSums+1)
+		}
+	})
+	w.f("RET")
 }
 
 // transpose emits the transposition of up to four rows, four columns at a time.
