@@ -4,9 +4,10 @@ package main
 
 import (
 	"os"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // pause stops a process, proceed lets it go on. One that has ended is left alone.
-func pause(p *os.Process)   { _ = p.Signal(syscall.SIGSTOP) }
-func proceed(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
+func pause(p *os.Process)   { _ = p.Signal(unix.SIGSTOP) }
+func proceed(p *os.Process) { _ = p.Signal(unix.SIGCONT) }
