@@ -7,10 +7,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/train"
 	"github.com/seed-e0874532/coca/train/data"
-	"github.com/spf13/cobra"
 )
 
 func (a *app) trainCommand() *cobra.Command {
@@ -19,7 +20,7 @@ func (a *app) trainCommand() *cobra.Command {
 		Use:   "train [flags]",
 		Short: "Train or fine-tune a model",
 		Long: "Train or fine-tune a model with the flags of open_clip_train. Checkpoints are model folders, which every command can load, in " +
-			"LOGS/NAME/checkpoints/; the log is LOGS/NAME/train.jsonl. Ctrl-C writes a checkpoint; --resume latest goes on from the last one, to the bit as if " +
+			"LOGS/NAME/checkpoints/; the last one's path is printed. The log is LOGS/NAME/train.jsonl. Ctrl-C writes a checkpoint; --resume latest goes on from the last one, to the bit as if " +
 			"nothing had happened if the number of threads is the same.",
 		Example: "  coca train --model coca_ViT-L-14 --pretrained laion2b_s13b_b90k --train-data captions.csv --lr 1e-5 --batch-size 16 --epochs 1 --name mine\n" +
 			"  coca train --model path/to/folder-with-config-and-tokenizer --train-data 'shards/{0000..0042}.tar' --train-num-samples 100000 --opt muon --lr 1e-3 --muon-lr 3e-3\n" +
@@ -64,7 +65,11 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 		fmt.Fprintf(a.err, "going on after %d steps, in epoch %d\n", p.Step, p.Epoch)
 	}
 	err = t.Run(ctx)
-	return errors.Join(err, show.finish(), t.Close())
+	err = errors.Join(err, show.finish(), t.Close())
+	if err == nil && show.last != "" {
+		fmt.Fprintln(a.out, show.last) // for scripts
+	}
+	return err
 }
 
 // base finds the model to train and its start values.

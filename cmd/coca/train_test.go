@@ -225,6 +225,9 @@ func TestTrainDescribes(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	checkpoint := filepath.Join(logs, "a", "checkpoints", "epoch_1")
+	if strings.TrimSpace(r.out) != checkpoint {
+		t.Errorf("printed %q, want the path of the checkpoint", r.out)
+	}
 	shown := 0
 	for _, line := range strings.Split(r.err, "\n") {
 		picture, rest, ok := strings.Cut(strings.TrimSpace(line), `: "`)

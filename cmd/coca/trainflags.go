@@ -110,6 +110,9 @@ func (f *trainFlags) resolve(c *cobra.Command) error {
 	if f.model == "" {
 		return usage("--model: want the model to train, got nothing")
 	}
+	if o.Data.CSV.Separator == `\t` { // as OpenCLIP takes it, too
+		o.Data.CSV.Separator = "\t"
+	}
 	own := train.DefaultAdamW(f.model)
 	if !c.Flags().Changed("beta2") {
 		o.AdamW.Beta2 = own.Beta2

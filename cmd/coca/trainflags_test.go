@@ -48,6 +48,7 @@ var flagCases = []struct {
 	{"--val-frequency 3", func(f *trainFlags) any { return f.ValFrequency }, 3},
 	{"--val-captions 2", func(f *trainFlags) any { return f.ValCaptions }, 2},
 	{"--csv-separator ,", func(f *trainFlags) any { return f.Data.CSV.Separator + f.Val.CSV.Separator }, ",,"},
+	{`--csv-separator ; --csv-separator \t --csv-img-key x`, func(f *trainFlags) any { return f.Data.CSV.Separator + f.Data.CSV.ImageKey }, "\tx"},
 	{"--csv-img-key i", func(f *trainFlags) any { return f.Data.CSV.ImageKey + f.Val.CSV.ImageKey }, "ii"},
 	{"--csv-caption-key c", func(f *trainFlags) any { return f.Data.CSV.CaptionKey + f.Val.CSV.CaptionKey }, "cc"},
 	{"--workers 3", func(f *trainFlags) any { return f.Data.Workers + f.Val.Workers }, 6},

@@ -15,6 +15,7 @@ type trainShow struct {
 	ctx      context.Context
 	epochs   int
 	broken   int
+	last     string        // checkpoint
 	captions *liveCaptions // nil if none are wanted
 	bar      *bar          // between two lines of the log, on a terminal
 }
@@ -72,6 +73,7 @@ func (s *trainShow) validated(v *train.Validation) error {
 }
 
 func (s *trainShow) saved(path string) {
+	s.last = path
 	s.bar.clear()
 	fmt.Fprintf(s.app.err, "saved %s\n", path)
 }
