@@ -73,7 +73,7 @@ func (m *Matrix) Pack(p *Pool) {
 		return
 	}
 	w := &Panels{Precision: m.precision, Out: m.out, In: m.in}
-	w.Words = newWords(w.count() * w.steps() * panelWidth)
+	w.Words = p.words(w.count() * w.steps() * panelWidth)
 	if m.precision == Int8 {
 		w.Scale = make([]float32, w.count()*panelWidth)
 		w.Correction = make([]int32, w.count()*panelWidth)

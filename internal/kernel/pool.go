@@ -45,6 +45,7 @@ type Pool struct {
 	done    chan struct{} // which then sends here
 
 	frames frameList
+	slab   slab // of panels
 }
 
 const stateOpen = 1 << 31
