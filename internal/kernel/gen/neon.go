@@ -12,7 +12,6 @@ import (
 // their encoding, with their name beside it.
 type neonWriter struct {
 	text, stubs bytes.Buffer
-	label       int
 }
 
 // writeNEON writes the assembly and its stubs.
@@ -83,7 +82,6 @@ func (w *neonWriter) faddp(d, n, m int) { w.word("FADDP", 0x6e20d400, d, n, m) }
 func (w *neonWriter) frintn(d, n int)   { w.word2("FRINTN", 0x4e218800, d, n) }
 func (w *neonWriter) fcvtns(d, n int)   { w.word2("FCVTNS", 0x4e21a800, d, n) }
 func (w *neonWriter) fabs(d, n int)     { w.word2("FABS", 0x4ea0f800, d, n) }
-func (w *neonWriter) fneg(d, n int)     { w.word2("FNEG", 0x6ea0f800, d, n) }
 
 // fmla adds n·m to d, fmls subtracts it.
 func (w *neonWriter) fmla(d, n, m int) { w.f("VFMLA V%d.S4, V%d.S4, V%d.S4", m, n, d) }
