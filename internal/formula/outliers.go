@@ -30,7 +30,7 @@ func (s Outliers) Float32(name string) ([]float32, error) {
 
 // residual is what the two large channels of the residual stream start from,
 // where others have a variance of about one.
-const residual = 256
+const residual = 128
 
 // LargeNorms are the channels that norms multiply by 64, in a tower of a width.
 func LargeNorms(width int) (channels [8]int) {

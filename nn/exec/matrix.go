@@ -200,10 +200,12 @@ type scratchList struct {
 func (l *scratchList) take(n int) *scratch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &scratch{}
-	if k := len(l.free) - 1; k >= 0 {
-		s, l.free = l.free[k], l.free[:k]
+	if len(l.free) == 0 {
+		l.free = append(l.free, &scratch{})
 	}
+	last := len(l.free) - 1
+	s := l.free[last]
+	l.free = l.free[:last]
 	if cap(s.floats) < n {
 		s.floats = make([]float32, n)
 	}

@@ -66,11 +66,26 @@ def weight(name, shape):
     return (np.float32(offset) + v).reshape(shape) if offset else v.reshape(shape)
 
 
-def fill(model):
-    """Gives a model its formula weights, in float32, and puts it into evaluation mode."""
+def outliers(name, v):
+    """Gives a tensor of the visual tower its outliers, in place, as trained vision transformers have them: the norms before
+    each block's maps multiply eight fixed channels by 64, and two channels of the residual stream are large in every token."""
+    if name.startswith("visual."):
+        width = len(v)
+        if name.endswith((".ln_1.weight", ".ln_2.weight")):
+            for i in range(8):
+                v[width * (2 * i + 1) // 16] *= 64
+        elif name == "visual.ln_pre.bias":
+            v[width // 3] += 128
+            v[2 * width // 3] -= 128
+    return v
+
+
+def fill(model, variant=lambda name, v: v):
+    """Gives a model its formula weights, or a variant of them, in float32, and puts it into evaluation mode."""
     with torch.no_grad():
         for name, p in model.state_dict().items():
-            p.copy_(torch.from_numpy(np.asarray(weight(name, tuple(p.shape)))))
+            v = np.asarray(weight(name, tuple(p.shape)))
+            p.copy_(torch.from_numpy(variant(name, v) if v.ndim else v))
     return model.eval()
 
 
