@@ -22,11 +22,12 @@ type Report struct {
 	Recall   Share  `json:"object_recall"`
 	Singles  Share  `json:"object_recall_singles"`
 	Pairs    Share  `json:"object_recall_pairs"`
-	Exact    Share  `json:"exact_match"` // the caption is word for word one that the generator may give: here, this scene's
-	Count    Share  `json:"count"`       // of scenes with several of one kind: the number and the noun
-	Number   Share  `json:"number"`      // the number alone
-	Order    Share  `json:"order"`       // of scenes with two objects, both named: in reading order
-	Relation Share  `json:"relation"`    // the relation that the caption states holds
+	Facts    Share  `json:"all_objects_and_numbers"` // every object with its number, and nothing else
+	Exact    Share  `json:"exact_match"`             // word for word this scene's caption, one of several that the generator may give
+	Count    Share  `json:"count"`                   // of scenes with several of one kind: the number and the noun
+	Number   Share  `json:"number"`                  // the number alone
+	Order    Share  `json:"order"`                   // of scenes with two objects, both named: in reading order
+	Relation Share  `json:"relation"`                // the relation that the caption states holds
 	Top1     Share  `json:"zero_shot_top1"`
 	Top5     Share  `json:"zero_shot_top5"`
 	ToText   Share  `json:"image_to_text_r1"` // the scene's own caption first, of up to 1,000 different ones
@@ -139,10 +140,17 @@ func measure(ctx context.Context, m *coca.Model, data, set string, limit int) (R
 func (r *Report) caption(t Truth, caption string) {
 	f := FactsOf(caption)
 	distinct := slices.Compact(slices.Clone(t.Objects))
-	both := len(distinct) == 2
+	both, facts := len(distinct) == 2, len(f.Mentions) == len(distinct)
 	for _, o := range distinct {
 		named := f.numberOf(o) > 0
 		r.Recall.add(named)
+		number := 0
+		for _, other := range t.Objects {
+			if other == o {
+				number++
+			}
+		}
+		facts = facts && f.numberOf(o) == number
 		switch t.Kind {
 		case Single:
 			r.Singles.add(named)
@@ -151,7 +159,8 @@ func (r *Report) caption(t Truth, caption string) {
 			both = both && named
 		}
 	}
-	r.Exact.add(caption == t.Caption)
+	r.Facts.add(facts)
+	r.Exact.add(slices.Equal(wordsOf(caption), wordsOf(t.Caption)))
 	switch t.Kind {
 	case Count:
 		number := 0
@@ -241,6 +250,7 @@ func markdown(reports []Report) string {
 		{"object recall", func(r Report) Share { return r.Recall }},
 		{"object recall, one object", func(r Report) Share { return r.Singles }},
 		{"object recall, two objects", func(r Report) Share { return r.Pairs }},
+		{"all objects with their numbers, nothing else", func(r Report) Share { return r.Facts }},
 		{"caption word for word the generator's", func(r Report) Share { return r.Exact }},
 		{"count and noun", func(r Report) Share { return r.Count }},
 		{"count", func(r Report) Share { return r.Number }},
