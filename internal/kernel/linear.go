@@ -203,6 +203,10 @@ func (p *packRowsTask) Do(worker, b int) {
 		clear(words[in*t.stride:]) // the second half of the last pair
 		return
 	}
+	if p.convert == BF16 && t.stride == 16 && in%2 == 0 { // rounded and transposed at once
+		inner.pairColumns(r1-r0, in, words, t.stride, t.x[r0*in:], in)
+		return
+	}
 	lines := words
 	if t.stride > 1 {
 		lines = t.frame.scratch(worker, (r1-r0)*t.steps)
