@@ -16,13 +16,17 @@ failed=0
 # Both sides see the whole set as one batch in each epoch, uncropped: the order within a batch is all that differs.
 common="--train-data $data/pairs.csv --dataset-type csv --precision fp32 --log-every-n-steps 1 --seed 1"
 
-# openclip NAME FLAGS…: open_clip_train with its losses in NAME.jsonl
-openclip() {
+# plan NAME FLAGS…: open_clip_train is to run, its losses are to be in NAME.jsonl
+plan() {
 	name=$1
 	shift
-	# shellcheck disable=SC2086 # flags without spaces
-	"$python" train_openclip.py "$data/configs" "$work/$name.jsonl" --model coca_parity_ViT $common --workers 0 --device cpu \
-		--aug-cfg 'scale=(1.0, 1.0)' --logs "$work/openclip" --name "$name" "$@" >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; exit 1; }
+	echo "$work/$name.jsonl --model coca_parity_ViT $common --workers 0 --device cpu --aug-cfg 'scale=(1.0, 1.0)' --logs $work/openclip --name $name $*" >>"$work/runs"
+}
+
+# openclip: does what was planned, in one process
+openclip() {
+	"$python" train_openclip.py "$data/configs" <"$work/runs" >"$work/openclip.log" 2>&1 || { cat "$work/openclip.log"; exit 1; }
+	: >"$work/runs"
 }
 
 # coca NAME FLAGS…: the same of ours

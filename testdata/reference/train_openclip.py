@@ -1,9 +1,10 @@
-"""python -m open_clip_train.main with every step's numbers in full: registers the configurations of a folder and writes what
-would go to TensorBoard as lines of JSON, with the keys of coca's train.jsonl.
+"""python -m open_clip_train.main, for one run after the other, with every step's numbers in full: registers the configurations of
+a folder and writes what would go to TensorBoard as lines of JSON, with the keys of coca's train.jsonl. Standard input has a line
+for each run: the file for the losses, and the flags as a shell reads them.
 
-    python train_openclip.py CONFIGS LOSSES.jsonl FLAGS…
+    python train_openclip.py CONFIGS <RUNS
 """
-import json, sys, types
+import json, logging, shlex, sys, types
 import open_clip
 from open_clip_train import main as program
 
@@ -17,8 +18,8 @@ class Writer:
     def add_scalar(self, name, value, step):
         self.rows.setdefault(step, {})[name] = value
 
-    def close(self):
-        with open(sys.argv[2], "w") as f:
+    def save(self, path):
+        with open(path, "w") as f:
             for step, row in sorted(self.rows.items()):
                 f.write(json.dumps({"step": step, **{k: float(row.get(v, 0.0)) for k, v in NAMES.items()}}) + "\n")
 
@@ -31,6 +32,9 @@ def summary_writer(folder):
 
 open_clip.add_model_config(sys.argv[1])
 program.tensorboard = types.SimpleNamespace(SummaryWriter=summary_writer)
-if program.main(sys.argv[3:] + ["--report-to", "tensorboard"]) is not None:
-    sys.exit("open_clip_train refused to run")
-writer.close()
+for line in sys.stdin:
+    path, *flags = shlex.split(line)
+    if program.main(flags + ["--report-to", "tensorboard"]) is not None:
+        sys.exit(f"open_clip_train refused to run {line}")
+    writer.save(path)
+    logging.getLogger().handlers.clear()        # the next run logs to a file of its own
