@@ -106,6 +106,7 @@ var attentionCases = []attentionCase{
 	{4, 1, 64, 5, 255, false, false, true, false},
 	{3, 2, 5, 7, 7, true, true, false, true},
 	{2, 3, 13, 70, 70, true, false, false, true},
+	{2, 2, 16, 37, 37, true, true, false, true},
 	{2, 1, 1, 33, 3, false, false, false, false},
 	{1, 1, 64, 1, 1, true, false, false, true},
 	{1, 1, 16, 12, 2, false, false, false, false},
@@ -306,6 +307,7 @@ func BenchmarkAttention(b *testing.B) {
 	for _, c := range []attentionCase{
 		{1, 16, 64, 257, 257, false, false, false, true},
 		{1, 12, 64, 50, 50, false, false, false, true},
+		{32, 3, 64, 65, 65, false, false, false, true},
 		{1, 12, 64, 77, 77, true, false, false, true},
 		{1, 8, 96, 256, 257, false, false, false, false},
 		{6, 12, 64, 1, 256, false, false, true, false},

@@ -18,6 +18,7 @@ type attentionTask struct {
 
 	groups int // pieces that the queries of one item and head are cut into
 	chunks int // of 32 queries, in all groups
+	rest   int // queries after the chunks, too few for a panel of their own
 }
 
 // fewQueries is the number of queries up to which a panel would be mostly empty.
@@ -30,7 +31,10 @@ func (t *attentionTask) plan(threads int) {
 	if active == levelGeneric || t.a.TQ <= fewQueries {
 		return
 	}
-	t.chunks = (t.a.TQ + panelWidth - 1) / panelWidth
+	t.chunks, t.rest = t.a.TQ/panelWidth, t.a.TQ%panelWidth
+	if t.rest > fewQueries {
+		t.chunks, t.rest = t.chunks+1, 0
+	}
 	pieces := max(1, t.a.Batch*t.a.Heads)
 	t.groups = max(1, min(t.chunks, (4*threads+pieces-1)/pieces))
 	if threads == 1 {
@@ -48,9 +52,12 @@ func (t *attentionTask) Do(worker, i int) {
 			a.queryGeneric(t.frame.scratch(worker, a.TK), b, head, q)
 		}
 	case t.chunks == 0:
-		t.rows(worker, b, head)
+		t.rows(worker, b, head, 0)
 	default:
 		t.blocks(worker, b, head, group*t.chunks/t.groups, (group+1)*t.chunks/t.groups)
+		if t.rest > 0 && group+1 == t.groups {
+			t.rows(worker, b, head, a.TQ-t.rest)
+		}
 	}
 }
 
@@ -127,12 +134,12 @@ func (a *Attention) hide(scores []float32, b, q0 int) {
 	}
 }
 
-// rows computes one head of an item with few queries. Items that follow and
-// read the same keys and values with one query each, the beams of one image, are
-// computed together with the first of them.
-func (t *attentionTask) rows(worker, b, head int) {
+// rows computes one head of the queries q0, q0+1, … of an item, which are few. Items that
+// follow and read the same keys and values with one query each, the beams of one image,
+// are computed together with the first of them.
+func (t *attentionTask) rows(worker, b, head, q0 int) {
 	a := &t.a
-	n, step := a.TQ, a.QRow
+	n, step := a.TQ-q0, a.QRow
 	if a.TQ == 1 && a.KVIndex != nil && a.Hidden == nil {
 		if b%smallRows > 0 && a.KVIndex[b-1] == a.KVIndex[b] {
 			return
@@ -145,10 +152,10 @@ func (t *attentionTask) rows(worker, b, head int) {
 	s := t.frame.scratch(worker, n*(panelWidth+a.TK+a.HeadDim))
 	scores, weights, out := s[:n*panelWidth], s[n*panelWidth:][:n*a.TK], s[n*(panelWidth+a.TK):]
 	scale := float32(1 / math.Sqrt(float64(a.HeadDim)))
-	dots(scores, weights, a.query(b, head, 0), n, step, a.key(b, head, 0), a.TK, a.KRow, a.HeadDim)
+	dots(scores, weights, a.query(b, head, q0), n, step, a.key(b, head, 0), a.TK, a.KRow, a.HeadDim)
 	for i := range n {
 		row := weights[i*a.TK:][:a.TK]
-		seen := a.visible(min(i, a.TQ-1))
+		seen := a.visible(min(q0+i, a.TQ-1))
 		for j := range seen {
 			if a.hides(b, j) {
 				row[j] = float32(math.Inf(-1))
@@ -159,9 +166,9 @@ func (t *attentionTask) rows(worker, b, head int) {
 	}
 	inner.axpy(n, a.TK, a.HeadDim, weights, a.TK, a.value(b, head, 0), a.VRow, out, a.HeadDim, false)
 	for i := range n {
-		// Row i is query i of item b, or query 0 of item b+i; either way the next
+		// Row i is query q0+i of item b, or query 0 of item b+i; either way the next
 		// row of Dst.
-		copy(a.Dst[((b*a.TQ+i)*a.Heads+head)*a.HeadDim:][:a.HeadDim], out[i*a.HeadDim:])
+		copy(a.Dst[((b*a.TQ+q0+i)*a.Heads+head)*a.HeadDim:][:a.HeadDim], out[i*a.HeadDim:])
 	}
 }
 
