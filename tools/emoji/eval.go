@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/seed-e0874532/coca"
+	searches "github.com/seed-e0874532/coca/generate" // generate is a command here
 )
 
 // Report is what a model knows of one held-out set.
@@ -61,6 +62,7 @@ func evaluate(ctx context.Context, args []string) error {
 	precision := flags.String("precision", "fp32", "fp32, bf16 or int8")
 	threads := flags.Int("threads", 0, "threads (0: all)")
 	limit := flags.Int("limit", 0, "scenes of each set (0: all)")
+	greedy := flags.Bool("greedy", false, "take the likeliest token each time, and short captions too, in place of OpenCLIP's search")
 	out := flags.String("out", "", "folder that gets evaluation.json and evaluation.md")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,9 +76,13 @@ func evaluate(ctx context.Context, args []string) error {
 		return err
 	}
 	defer m.Close()
+	search := m.Search(searches.OpenCLIP33)
+	if *greedy {
+		search.Type, search.TopK, search.MinSeqLen = searches.TopK, 1, 0
+	}
 	var reports []Report
 	for _, set := range strings.Split(*only, ",") {
-		r, err := measure(ctx, m, *data, set, *limit)
+		r, err := measure(ctx, m, search, *data, set, *limit)
 		if err != nil {
 			return err
 		}
@@ -97,7 +103,7 @@ func evaluate(ctx context.Context, args []string) error {
 	return replaceFile(filepath.Join(*out, "evaluation.md"), []byte(table))
 }
 
-func measure(ctx context.Context, m *coca.Model, data, set string, limit int) (Report, error) {
+func measure(ctx context.Context, m *coca.Model, search searches.Options, data, set string, limit int) (Report, error) {
 	report := Report{Set: set}
 	names, err := filepath.Glob(filepath.Join(data, set+"-*.tar"))
 	if err != nil || len(names) == 0 {
@@ -123,7 +129,7 @@ func measure(ctx context.Context, m *coca.Model, data, set string, limit int) (R
 	}
 	const together = 16
 	for i := 0; i < len(images); i += together {
-		captions, err := m.Captions(ctx, images[i:min(i+together, len(images))])
+		captions, err := m.Captions(ctx, images[i:min(i+together, len(images))], coca.WithSearch(search))
 		if err != nil {
 			return report, err
 		}
