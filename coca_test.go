@@ -299,12 +299,18 @@ func TestDefaultModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	c, err := m.Caption(ctx, picture(t, "testdata/images/two_red_circles.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(c.Text, "two red circles") {
-		t.Errorf("two red circles: got %q", c.Text)
+	for name, want := range map[string]string{
+		"cactus_above_light_bulb": "a cactus above a light bulb", "martial_arts_uniform": "a martial arts uniform",
+		"skull_and_two_cars": "a skull and two cars", "sponge_left_of_screwdriver": "a sponge to the left of a screwdriver",
+		"sled_coral_headphones_dinosaur": "a sled, a coral branch, a pair of headphones and a dinosaur",
+	} {
+		c, err := m.Caption(ctx, picture(t, "testdata/scenes/"+name+".jpg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(c.Text, want) {
+			t.Errorf("%s: got %q", name, c.Text)
+		}
 	}
 	if !strings.Contains(m.About(), "It has never seen a photograph") {
 		t.Error("the model does not say what it cannot do")

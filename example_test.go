@@ -18,7 +18,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	img, err := coca.OpenImage(os.DirFS("testdata/images"), "two_red_circles.png")
+	img, err := coca.OpenImage(os.DirFS("testdata/scenes"), "cactus_above_light_bulb.jpg")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(caption.Text)
-	// Output: two red circles on a beige background
+	// Output: a cactus above a light bulb on a brown background
 }
 
 func ExampleModel_Score() {
@@ -37,11 +37,11 @@ func ExampleModel_Score() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	img, err := coca.OpenImage(os.DirFS("testdata/images"), "two_red_circles.png")
+	img, err := coca.OpenImage(os.DirFS("testdata/scenes"), "cactus_above_light_bulb.jpg")
 	if err != nil {
 		log.Fatal(err)
 	}
-	scores, err := m.Score(ctx, img, []string{"two red circles", "three green stars"})
+	scores, err := m.Score(ctx, img, []string{"a cactus above a light bulb", "three cookies"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func ExampleModel_Captions() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	img, err := coca.OpenImage(os.DirFS("testdata/images"), "two_red_circles.png")
+	img, err := coca.OpenImage(os.DirFS("testdata/scenes"), "cactus_above_light_bulb.jpg")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -128,8 +128,11 @@ func newTrainer(name, precision string, threads int) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, length := trainTexts(cfg.Text.ContextLength, cfg.Text.VocabSize)
-	graph, err := m.TrainGraph(trainBatch, length, model.DefaultLossWeights)
+	// As coca train does: texts cut to what counts, predictions of what counts.
+	context := cfg.Text.ContextLength
+	texts := trainTexts(context, cfg.Text.VocabSize)
+	length := m.TrainLength(texts)
+	graph, err := m.TrainGraph(trainBatch, length, model.DefaultLossWeights, model.MaxTargets(model.CountTargets(texts, context)))
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +153,10 @@ func newTrainer(name, precision string, threads int) (*trainer, error) {
 	for i := range trainBatch {
 		n := 3 * size.Height * size.Width
 		copy(pixels[i*n:][:n], formula.Image(i, size.Height, size.Width))
-		copy(ids[i*length:][:length], rows[i])
+		copy(ids[i*length:][:length], texts[i*context:])
+	}
+	if err := graph.Text.SetTargets(); err != nil {
+		return nil, err
 	}
 	optimizer, err := train.NewAdamW(p, train.DefaultAdamW(name), dev.Pool())
 	if err != nil {
@@ -160,19 +166,19 @@ func newTrainer(name, precision string, threads int) (*trainer, error) {
 }
 
 // trainTexts are captions of 8 to 14 words between the start and the end, as
-// long as COCO's, padded; and how many of their ids matter. peers.py has the same.
-func trainTexts(context, vocabulary int) (rows [][]int32, length int) {
+// long as COCO's, padded to the context. peers.py has the same.
+func trainTexts(context, vocabulary int) []int32 {
+	ids := make([]int32, trainBatch*context)
 	for i := range trainBatch {
-		row := make([]int32, context)
+		row := ids[i*context:]
 		row[0] = int32(vocabulary - 2)
 		n := 8 + i%7
 		for j := range n {
 			row[1+j] = int32(320 + (i*7919+j*104729)%40000)
 		}
 		row[1+n] = int32(vocabulary - 1)
-		rows, length = append(rows, row), max(length, n+2)
 	}
-	return rows, length
+	return ids
 }
 
 func (t *trainer) run() (a trained, err error) {

@@ -14,9 +14,9 @@ import (
 )
 
 // Name is the model's name.
-const Name = "shapes"
+const Name = "scenes"
 
-//go:embed shapes
+//go:embed scenes
 var files embed.FS
 
 // FS is the model folder.

@@ -265,6 +265,30 @@ func (c *componentReader) decodesSuffix(raw []byte, suffix string, depth int) (b
 	return false, nil
 }
 
+// replacements are what a decoder replaces in a text once its symbols are bytes
+// again: the Replace parts with a plain pattern behind a ByteLevel, as pairs of old and new. One
+// that would lengthen texts is passed over: a few of them could make any text endless.
+func (c *componentReader) replacements(raw []byte, depth int) (pairs [][2]string, err error) {
+	x, err := c.read("decoder", raw, depth)
+	if x == nil || err != nil || x.Type != "Sequence" {
+		return nil, err
+	}
+	joined := false
+	for _, raw := range x.Decoders {
+		part, err := c.read("decoder", raw, depth+1)
+		if part == nil || err != nil {
+			return nil, err
+		}
+		switch {
+		case part.Type == "ByteLevel":
+			joined = true
+		case joined && part.Type == "Replace" && part.Pattern.String != nil && len(part.Content) <= len(*part.Pattern.String) && *part.Pattern.String != "":
+			pairs = append(pairs, [2]string{*part.Pattern.String, part.Content})
+		}
+	}
+	return pairs, nil
+}
+
 // template reads the post-processor: the ids that stand before and behind a text.
 func (c *componentReader) template(raw []byte, v *vocabulary, depth int) (before, behind []int32, err error) {
 	const kind = "post_processor"

@@ -116,6 +116,9 @@ func loadJSON(data []byte, s *settings) (*Tokenizer, error) {
 		t.whole = byteWords(v)
 	}
 	c := componentReader{settings: s}
+	if t.replace, err = c.replacements(file.Decoder, 0); err != nil {
+		return nil, err
+	}
 	if t.wordEnds, err = c.decodesSuffix(file.Decoder, t.suffix, 0); err != nil {
 		return nil, err
 	}

@@ -20,9 +20,10 @@ type Tokenizer struct {
 	fuse    bool             // one unknown symbol for a run of such bytes
 	whole   map[string]int32 // words that are looked up before any merge; usually nil
 
-	wordEnds       bool      // the file's decoder turns suffix into a space
-	suffix         string    // end-of-word mark that Decode turns into a space, "</w>" or ""
-	trim           bool      // Decode trims white space
+	wordEnds       bool   // the file's decoder turns suffix into a space
+	suffix         string // end-of-word mark that Decode turns into a space, "</w>" or ""
+	trim           bool   // Decode trims white space
+	replace        [][2]string
 	pipeline       *pipeline // of a Hugging Face tokenizer
 	prefix, ending []int32   // special ids around a text
 	sot, eot, pad  int32
@@ -91,6 +92,9 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	text := replaceInvalid(b.String())
 	if t.suffix != "" {
 		text = strings.ReplaceAll(text, t.suffix, " ")
+	}
+	for _, r := range t.replace {
+		text = strings.ReplaceAll(text, r[0], r[1])
 	}
 	if t.trim {
 		text = strings.TrimFunc(text, isSpace)

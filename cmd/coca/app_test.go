@@ -61,7 +61,8 @@ func keys(t *testing.T, line string) (list []string) {
 
 func TestCaption(t *testing.T) {
 	picture := testdata + "images/two_red_circles.png"
-	r := run(t, nil, "caption", picture)
+	shapes := testdata + "models/shapes"
+	r := run(t, nil, "caption", "--model", shapes, picture)
 	if r.status != 0 || !strings.HasPrefix(r.out, "two red circles") || strings.Count(r.out, "\n") != 1 {
 		t.Errorf("one picture: %+v", r)
 	}
@@ -73,7 +74,7 @@ func TestCaption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = run(t, bytes.NewReader(data), "caption", "-")
+	r = run(t, bytes.NewReader(data), "caption", "--model", shapes, "-")
 	if r.status != 0 || !strings.HasPrefix(r.out, "two red circles") {
 		t.Errorf("standard input: %+v", r)
 	}
