@@ -148,8 +148,9 @@ func (s *start) openTorch(path string) error {
 	return nil
 }
 
-// trained lists the tensors that the options let change.
-func (o Options) trained(all []nn.Info) ([]nn.Info, error) {
+// trained lists the tensors that the options let change. Computed positions never
+// do, as in OpenCLIP.
+func (o Options) trained(all []nn.Info, cfg model.Config) ([]nn.Info, error) {
 	matched := make([]bool, len(o.TrainOnly))
 	var list []nn.Info
 	for _, t := range all {
@@ -164,6 +165,9 @@ func (o Options) trained(all []nn.Info) ([]nn.Info, error) {
 			}
 		}
 		if o.LockImage && strings.HasPrefix(t.Name, "visual.") || o.LockText && strings.HasPrefix(t.Name, "text.") {
+			wanted = false
+		}
+		if cfg.Vision.PosEmbedType == "sin_cos_2d" && t.Name == "visual.positional_embedding" {
 			wanted = false
 		}
 		if wanted {
@@ -199,7 +203,7 @@ func frozen(all []nn.Info, p *Parameters, src nn.Source) (nn.Source, error) {
 func (t *Trainer) build(pretrained string) (err error) {
 	o, cfg := t.options, t.base.Config
 	t.tensors = model.Tensors(cfg)
-	list, err := o.trained(t.tensors)
+	list, err := o.trained(t.tensors, t.base.Config)
 	if err != nil {
 		return err
 	}
