@@ -189,8 +189,8 @@ func (c *tiffCodec) block(i, rows int) (io.Reader, error) {
 	size := int64(len(t.data))
 	from := c.g.offsets.at(i)
 	thing := fmt.Sprintf("%s %d", c.g.name(), i)
-	if from > size {
-		return nil, formatErr("TIFF", thing+" offset", fmt.Sprintf("at most %d", size), from)
+	if from < 0 || from > size { // tags may be of a signed type
+		return nil, formatErr("TIFF", thing+" offset", fmt.Sprintf("0 to %d", size), from)
 	}
 	data := t.data[from:]
 	if t.compression == tiffNone {
