@@ -17,35 +17,34 @@ const scaleSuffix = "#scale"
 
 // attachScales joins int8 matrices with their scales, which then are no tensors of their own.
 func (f *File) attachScales() error {
-	scales := map[string]*Tensor{}
-	for i, t := range f.tensors {
-		if name, ok := strings.CutSuffix(t.Name, scaleSuffix); ok {
-			scales[name] = &f.tensors[i]
+	matrices := map[string]bool{}
+	for _, t := range f.tensors {
+		if t.DType == I8 && len(t.Shape) >= 2 {
+			matrices[t.Name] = true
 		}
 	}
-	if len(scales) == 0 {
+	if len(matrices) == 0 {
 		return nil
 	}
-	kept := make([]Tensor, 0, len(f.tensors))
-	used := map[string]bool{}
+	scales := map[string]*Tensor{}
+	rest := make([]Tensor, 0, len(f.tensors))
 	for _, t := range f.tensors {
-		s := scales[t.Name]
-		if s != nil && t.DType == I8 && len(t.Shape) >= 2 {
-			if s.DType != F32 || len(s.Shape) != 1 || s.Shape[0] != t.Shape[0] {
-				return &FormatError{Path: f.path, Tensor: s.Name, What: "scales of an int8 matrix",
-					Want: "F32 of shape " + intsString(t.Shape[:1]), Got: string(s.DType) + " of shape " + intsString(s.Shape)}
-			}
-			used[s.Name] = true
-			t.scale = s
-		}
-		kept = append(kept, t)
-	}
-	f.tensors = kept[:0:0]
-	for _, t := range kept {
-		if !used[t.Name] {
-			f.tensors = append(f.tensors, t)
+		if name, ok := strings.CutSuffix(t.Name, scaleSuffix); ok && matrices[name] {
+			scales[name] = &t
+		} else {
+			rest = append(rest, t)
 		}
 	}
+	for i := range rest {
+		m := &rest[i]
+		s := scales[m.Name]
+		if s != nil && (s.DType != F32 || len(s.Shape) != 1 || s.Shape[0] != m.Shape[0]) {
+			return &FormatError{Path: f.path, Tensor: s.Name, What: "scales of an int8 matrix",
+				Want: "F32 of shape " + intsString(m.Shape[:1]), Got: string(s.DType) + " of shape " + intsString(s.Shape)}
+		}
+		m.scale = s
+	}
+	f.tensors = rest
 	return nil
 }
 

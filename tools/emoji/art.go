@@ -222,31 +222,28 @@ func edges(p []float32) []float32 {
 
 // comicOf flattens colours to a few steps and draws black lines where they change.
 func comicOf(p []float32) []float32 {
-	out, e := make([]float32, len(p)), edges(p)
-	for i := range master * master {
-		a := p[i*4+3]
-		ink := max(0, min(1, 2.2*e[i]-0.7))
-		for c := range 3 {
-			v := float32(0)
-			if a > 0 {
-				v = float32(math.Round(float64(p[i*4+c]/a)*3)) / 3
-			}
-			out[i*4+c] = v * a * (1 - ink)
+	return outlined(p, 2.2, 0.7, func(v, a float32) float32 {
+		if a == 0 {
+			return 0
 		}
-		out[i*4+3] = max(a, ink*min(1, 2*e[i]))
-	}
-	return out
+		return float32(math.Round(float64(v/a)*3)) / 3 * a
+	})
 }
 
 // linesOf keeps the lines only, dark on a pale ground.
 func linesOf(p []float32) []float32 {
+	return outlined(p, 2, 0.4, func(v, a float32) float32 { return 0.85*a + 0.15*v })
+}
+
+// outlined draws lines of a strength gain·edge − bias over an artwork whose
+// colours, v with the coverage a, are those that fill gives.
+func outlined(p []float32, gain, bias float32, fill func(v, a float32) float32) []float32 {
 	out, e := make([]float32, len(p)), edges(p)
 	for i := range master * master {
 		a := p[i*4+3]
-		ink := max(0, min(1, 2*e[i]-0.4))
+		ink := max(0, min(1, gain*e[i]-bias))
 		for c := range 3 {
-			pale := 0.85*a + 0.15*p[i*4+c]
-			out[i*4+c] = pale * (1 - ink)
+			out[i*4+c] = fill(p[i*4+c], a) * (1 - ink)
 		}
 		out[i*4+3] = max(a, ink*min(1, 2*e[i]))
 	}

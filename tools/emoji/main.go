@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -60,7 +61,7 @@ func generate(ctx context.Context, args []string) error {
 		return err
 	}
 	for _, s := range sets {
-		if !contains(*only, s.Name) {
+		if !slices.Contains(strings.Split(*only, ","), s.Name) {
 			continue
 		}
 		if *samples > 0 {
@@ -75,13 +76,4 @@ func generate(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
-}
-
-func contains(list, name string) bool {
-	for _, x := range strings.Split(list, ",") {
-		if x == name {
-			return true
-		}
-	}
-	return false
 }
