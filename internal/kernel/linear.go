@@ -14,6 +14,9 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	dst, x = dst[:rows*m.out], x[:rows*m.in]
 	e.check(rows, m.out)
 	m.prepare(p, rows)
+	if p.Threads() > 1 {
+		p.ahead.announce(m)
+	}
 	f := p.frame()
 	t := &f.linear
 	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth, threads: p.Threads()}

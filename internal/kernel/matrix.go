@@ -39,6 +39,8 @@ type Matrix struct {
 	mu     sync.Mutex // held while panels are made
 	source atomic.Pointer[source]
 	panels atomic.Pointer[Panels]
+
+	follower atomic.Pointer[Matrix] // the matrix of the product after this one's, last time
 }
 
 // source is the caller's data, in one of the two types.

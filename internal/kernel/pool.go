@@ -46,6 +46,7 @@ type Pool struct {
 
 	frames frameList
 	slab   slab // of panels
+	ahead  ahead
 }
 
 const stateOpen = 1 << 31
@@ -158,6 +159,7 @@ func (p *Pool) wait() {
 		if uint32(p.state.Load()) == 0 {
 			return
 		}
+		p.ahead.fetch()
 	}
 	p.waiting.Store(true)
 	if uint32(p.state.Load()) == 0 && p.waiting.CompareAndSwap(true, false) {
@@ -227,6 +229,7 @@ func (p *Pool) serve(w *worker, id int) {
 			continue
 		}
 		if idle++; idle < patience {
+			p.ahead.fetch()
 			if idle%1024 == 0 {
 				runtime.Gosched()
 			}
