@@ -21,6 +21,11 @@ const IgnoredID = 0
 // decay tells apart from none).
 type LossWeights struct {
 	Contrastive, Caption float64
+
+	// Z, times the square of log Σ exp of a target's logits, is added to its caption
+	// loss before that is weighted; see [op.CaptionLoss]. OpenCLIP has no such term. Its
+	// search adds logits up: with a Z of a few hundredths they become log-probabilities.
+	Z float64
 }
 
 // DefaultLossWeights are OpenCLIP's.
@@ -74,7 +79,7 @@ func (m *CoCa) TrainGraph(batch, length int, w LossWeights, options ...TrainOpti
 		g.Contrastive = g.ContrastiveLoss(g.Image.Features, g.Text.Features, g.Weight(m.LogitScale), w.Contrastive)
 		losses = append(losses, g.Contrastive)
 	}
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, w.Caption, IgnoredID)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, w.Caption, w.Z, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()
@@ -104,7 +109,7 @@ func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights, options ...
 		return nil, err
 	}
 	g := &AccumulatedGraph{TrainGraph: &TrainGraph{Graph: model}}
-	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, 1, IgnoredID)
+	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, 1, w.Z, IgnoredID)
 	var losses []*G.Node
 	if w.Contrastive != 0 {
 		embed := m.Config.EmbedDim
@@ -116,7 +121,7 @@ func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights, options ...
 		losses = append(losses, g.Contrastive)
 	}
 	g.Rest = g.Input("rest of the caption loss", tensor.Float32, 2)
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), g.Rest, w.Caption, IgnoredID)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), g.Rest, w.Caption, w.Z, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()

@@ -122,6 +122,7 @@ func (o Options) Validate() error {
 		{"grad-clip-norm", "a number from 0", number(o.ClipNorm), o.ClipNorm},
 		{"coca-contrastive-loss-weight", "a number from 0", number(o.Losses.Contrastive), o.Losses.Contrastive},
 		{"coca-caption-loss-weight", "a number from 0", number(o.Losses.Caption), o.Losses.Caption},
+		{"caption-z-loss", "a number from 0", number(o.Losses.Z), o.Losses.Z},
 		{"log-every-n-steps", "1 or more", o.LogEvery >= 1, o.LogEvery},
 		{"save-frequency", "a number from 0", o.SaveFrequency >= 0, o.SaveFrequency},
 		{"save-interval", "a time from 0", o.SaveInterval >= 0, o.SaveInterval},

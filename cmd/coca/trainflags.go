@@ -82,6 +82,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.Float64Var(&o.ClipNorm, "grad-clip-norm", 0, "largest norm of the gradients (0: not clipped)")
 	flags.Float64Var(&o.Losses.Caption, "coca-caption-loss-weight", o.Losses.Caption, "weight of the caption loss")
 	flags.Float64Var(&o.Losses.Contrastive, "coca-contrastive-loss-weight", o.Losses.Contrastive, "weight of the contrastive loss")
+	flags.Float64Var(&o.Losses.Z, "caption-z-loss", 0, "weight in the caption loss of (log Σ exp of the logits)², which makes them log-probabilities")
 	flags.BoolVar(&o.LockImage, "lock-image", false, "do not train the vision tower")
 	flags.BoolVar(&o.LockText, "lock-text", false, "do not train the text encoder")
 	flags.StringArrayVar(&o.TrainOnly, "train-only", nil, "train only tensors whose name matches a pattern, such as text_decoder.* (repeat for more)")

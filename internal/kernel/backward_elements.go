@@ -64,10 +64,11 @@ func (t *embedClear) Do(_, i int) {
 	clear(t.Dst[i*embedChunk*t.Width : min((i+1)*embedChunk, t.Rows)*t.Width])
 }
 
-// CrossEntropy is −log softmax(row)[target] of rows of logits [Rows, Width];
-// rows whose target is negative are left out.
+// CrossEntropy is −log softmax(row)[target] + Z·(log Σ exp row)² of rows of logits
+// [Rows, Width]; rows whose target is negative are left out.
 type CrossEntropy struct {
 	Width   int
+	Z       float64
 	Logits  []float32
 	Targets []int32 // [Rows]
 
@@ -101,10 +102,13 @@ func (t *CrossEntropy) Do(worker, r int) {
 	row := t.Logits[r*t.Width:][:t.Width]
 	p := t.frame.scratch(worker, t.Width)
 	inner.softmax(p, row, 1)
-	// log Σ eˣ = x − log p of any element; of the largest it is exact to a rounding.
 	top := largestIndex(row)
-	t.losses[r] = float64(row[top]) - math.Log(float64(p[top])) - float64(row[t.Targets[r]])
+	logZ := logSum(row[top], p[top])
+	t.losses[r] = logZ - float64(row[t.Targets[r]]) + t.Z*logZ*logZ
 }
+
+// logSum is log Σ eˣ from any x and its softmax p; from the largest it is exact to a rounding.
+func logSum(x, p float32) float64 { return float64(x) - math.Log(float64(p)) }
 
 func largestIndex(x []float32) (top int) {
 	for i, v := range x {
@@ -115,7 +119,7 @@ func largestIndex(x []float32) (top int) {
 	return top
 }
 
-// Grad stores scale·(softmax − one-hot) of each row in dst, which may be Logits,
+// Grad stores scale·((1 + 2Z·log Σ exp)·softmax − one-hot) of each row in dst, which may be Logits,
 // and zeros where the target is negative.
 func (t *CrossEntropy) Grad(p *Pool, dst []float32, scale float32) {
 	t.grad = crossEntropyGrad{t, dst, scale}
@@ -135,9 +139,17 @@ func (t *crossEntropyGrad) Do(_, r int) {
 		clear(dst)
 		return
 	}
-	inner.softmax(dst, t.Logits[r*t.Width:][:t.Width], 1)
+	row, scale := t.Logits[r*t.Width:][:t.Width], t.scale
+	if t.Z == 0 {
+		inner.softmax(dst, row, 1)
+	} else {
+		top := largestIndex(row)
+		largest := row[top]
+		inner.softmax(dst, row, 1)
+		scale = float32(float64(scale) * (1 + 2*t.Z*logSum(largest, dst[top])))
+	}
 	for j, v := range dst {
-		dst[j] = float32(v * t.scale)
+		dst[j] = float32(v * scale)
 	}
 	dst[target] -= t.scale
 }

@@ -196,7 +196,7 @@ func (d *CPU) weightGrad(o *op.LinearWeightGrad, y []float32, in []Operand) *ker
 
 func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 	s, ids := in[0].Shape, ints(in[1])
-	t := &kernel.CrossEntropy{Width: s[2], Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
+	t := &kernel.CrossEntropy{Width: s[2], Z: o.Z, Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
 	var rest []float32
 	if len(in) > 2 {
 		rest = floats(in[2])
@@ -213,7 +213,7 @@ func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 
 func (d *CPU) captionLossGrad(o *op.CaptionLossGrad, y []float32, in []Operand) Kernel {
 	s, ids, dy := in[0].Shape, ints(in[1]), floats(in[2])
-	t := &kernel.CrossEntropy{Width: s[2], Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
+	t := &kernel.CrossEntropy{Width: s[2], Z: o.Loss.Z, Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
 	var rest []float32
 	if len(in) > 3 {
 		rest = floats(in[3])

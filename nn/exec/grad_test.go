@@ -107,14 +107,17 @@ func someHidden(b *op.Builder) *G.Node {
 // losses are scalars by themselves.
 var losses = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"CaptionLoss": func(b *op.Builder, r *rand.Rand) *G.Node {
-		return b.CaptionLoss(b.Bind("x", random(r, 2, 3, 11)), texts(b), nil, 2, 7)
+		return b.CaptionLoss(b.Bind("x", random(r, 2, 3, 11)), texts(b), nil, 2, 0, 7)
+	},
+	"CaptionLoss with z": func(b *op.Builder, r *rand.Rand) *G.Node {
+		return b.CaptionLoss(b.Bind("x", random(r, 2, 3, 11)), texts(b), nil, 2, 0.3, 7)
 	},
 	"CaptionLoss with the rest of a batch": func(b *op.Builder, r *rand.Rand) *G.Node {
-		return b.CaptionLoss(b.Bind("x", random(r, 2, 3, 11)), texts(b), b.Bind("fixed rest", op.TensorOf([]float32{4.5, 3}, 2)), 2, 7)
+		return b.CaptionLoss(b.Bind("x", random(r, 2, 3, 11)), texts(b), b.Bind("fixed rest", op.TensorOf([]float32{4.5, 3}, 2)), 2, 0.1, 7)
 	},
 	"CaptionLoss of a node": func(b *op.Builder, r *rand.Rand) *G.Node {
 		x := b.Linear(op.LinearArgs{X: b.Bind("x", random(r, 2, 3, 5)), W: b.Bind("w", random(r, 5, 11)), Order: kernel.InOut})
-		return b.CaptionLoss(x, texts(b), nil, 2, 7)
+		return b.CaptionLoss(x, texts(b), nil, 2, 0, 7)
 	},
 	"ContrastiveLoss": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.ContrastiveLoss(b.Bind("i", random(r, 4, 3)), b.Bind("t", random(r, 4, 3)), b.Bind("s", op.TensorOf([]float32{0.5}, 1)), 1.5)
@@ -122,7 +125,7 @@ var losses = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"both losses": func(b *op.Builder, r *rand.Rand) *G.Node {
 		x := b.Bind("x", random(r, 2, 3, 11))
 		pooled := b.Normalize(b.PickRow(x, 0))
-		return b.Sum(b.CaptionLoss(x, texts(b), nil, 2, 7), b.ContrastiveLoss(pooled, b.Bind("t", random(r, 2, 11)), b.Bind("s", op.TensorOf([]float32{0.5}, 1)), 1))
+		return b.Sum(b.CaptionLoss(x, texts(b), nil, 2, 0, 7), b.ContrastiveLoss(pooled, b.Bind("t", random(r, 2, 11)), b.Bind("s", op.TensorOf([]float32{0.5}, 1)), 1))
 	},
 }
 
@@ -139,7 +142,7 @@ func scalar(b *op.Builder, r *rand.Rand, y *G.Node) *G.Node {
 		t[i] = int32(i % 3)
 	}
 	logits := b.Linear(op.LinearArgs{X: y, W: b.Bind("probe", random(r, 3, d))})
-	return b.CaptionLoss(logits, b.Bind("targets", targets), nil, 1, -1)
+	return b.CaptionLoss(logits, b.Bind("targets", targets), nil, 1, 0, -1)
 }
 
 // evaluate computes nodes by the operators' own definitions.

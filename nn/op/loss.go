@@ -10,19 +10,22 @@ import (
 
 // CaptionLoss is the weighted cross-entropy of predicted tokens,
 //
-//	weight · mean over all (b, t) with ids[b, t+1] ≠ ignore of −log softmax(logits[b, t])[ids[b, t+1]]
+//	weight · mean over all (b, t) with ids[b, t+1] ≠ ignore of −log softmax(logits[b, t])[ids[b, t+1]] + z·(log Σ exp logits[b, t])²
 //
 // logits [B, S, V], ids [B, L] int32 with L > S; a scalar. If every target is
 // ignored it is NaN, as in PyTorch. For a batch that is part of a larger one, rest [2] holds
 // the sum over the other parts' targets and their number; the mean is over all.
+//
+// With z > 0, the z-loss of PaLM (arXiv:2204.02311, §5), the logits learn to be
+// log-probabilities: a search may then add them up as they are.
 type CaptionLoss struct {
 	core
-	Weight float64
-	Ignore int32
+	Weight, Z float64
+	Ignore    int32
 }
 
 // CaptionLoss applies the operator [CaptionLoss]; rest may be nil.
-func (b *Builder) CaptionLoss(logits, ids, rest *G.Node, weight float64, ignore int32) *G.Node {
+func (b *Builder) CaptionLoss(logits, ids, rest *G.Node, weight, z float64, ignore int32) *G.Node {
 	operands := []*G.Node{logits, ids}
 	if rest != nil {
 		operands = append(operands, rest)
@@ -30,7 +33,7 @@ func (b *Builder) CaptionLoss(logits, ids, rest *G.Node, weight float64, ignore 
 	if !b.usable("CaptionLoss", operands...) {
 		return nil
 	}
-	return b.apply(&CaptionLoss{b.core("CaptionLoss", fmt.Sprint(weight), 0, operands...), weight, ignore}, operands...)
+	return b.apply(&CaptionLoss{b.core("CaptionLoss", fmt.Sprint(weight, z), 0, operands...), weight, z, ignore}, operands...)
 }
 
 // InferShape implements gorgonia.Op.
@@ -108,7 +111,8 @@ func (o *CaptionLoss) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 	sum, p := 0.0, make([]float64, s[2])
 	for i, target := range targets {
 		if target >= 0 {
-			sum -= logSoftmax(p, logits[i*s[2]:])[target]
+			logZ := logSoftmax(p, logits[i*s[2]:])
+			sum += o.Z*logZ*logZ - p[target]
 		}
 	}
 	return setScalar(y, o.Mean(sum, n, restOf(in[2:]))), nil
@@ -121,8 +125,9 @@ func restOf(in []G.Value) []float32 {
 	return Floats(in[0])
 }
 
-// logSoftmax stores the logarithm of the softmax of as many scores in dst and returns dst.
-func logSoftmax(dst []float64, scores []float32) []float64 {
+// logSoftmax stores the logarithm of the softmax of as many scores in dst and returns
+// log Σ exp of the scores.
+func logSoftmax(dst []float64, scores []float32) (logZ float64) {
 	largest, sum := math.Inf(-1), 0.0
 	for _, v := range scores[:len(dst)] {
 		largest = max(largest, float64(v))
@@ -133,7 +138,7 @@ func logSoftmax(dst []float64, scores []float32) []float64 {
 	for i, v := range scores[:len(dst)] {
 		dst[i] = float64(v) - largest - math.Log(sum)
 	}
-	return dst
+	return largest + math.Log(sum)
 }
 
 // Cost implements Operator.
@@ -157,7 +162,7 @@ func (o *CaptionLoss) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 }
 
 // CaptionLossGrad is the gradient of a [CaptionLoss]'s logits, [B, S, V]:
-// dy·weight/n·(softmax − one-hot) in the rows that count, 0 in the ignored ones; n is
+// dy·weight/n·((1 + 2z·log Σ exp)·softmax − one-hot) in the rows that count, 0 in the ignored ones; n is
 // the loss's number of targets, the rest's included.
 // A kernel may compute it in place: softmax and logits then never exist side by side.
 type CaptionLossGrad struct {
@@ -192,8 +197,9 @@ func (o *CaptionLossGrad) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 			clear(row)
 			continue
 		}
-		for j, v := range logSoftmax(p, logits[i*s[2]:]) {
-			g := math.Exp(v)
+		factor := 1 + 2*o.Loss.Z*logSoftmax(p, logits[i*s[2]:])
+		for j, v := range p {
+			g := factor * math.Exp(v)
 			if j == int(target) {
 				g--
 			}
