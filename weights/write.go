@@ -3,14 +3,12 @@ package weights
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"runtime"
+
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // Item is a tensor to be written.
@@ -57,63 +55,22 @@ func WriteSafetensors(ctx context.Context, path string, items []Item, opts Write
 	})
 }
 
-// replace writes a file under a temporary name and gives it its name when it is complete and
-// on disk.
-func replace(path string, write func(f *os.File) error) (err error) {
+// replace writes a file that has its name only when it is complete and on disk.
+func replace(path string, write func(f *os.File) error) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return &FormatError{Path: path, What: "file to write", Want: "a regular file or none", Got: kindOf(st.Mode())}
 	}
-	f, err := createTemp(path)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return fmt.Errorf("weights: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
+	defer f.Abandon()
+	if err := write(f.File); err != nil {
 		return err
 	}
-	if err := finish(f, path); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("weights: %w", err)
 	}
-	return nil
-}
-
-// createTemp creates a file beside path with the mode that the user's mask gives.
-func createTemp(path string) (*os.File, error) {
-	for try := 0; ; try++ {
-		name := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-		if err == nil || !errors.Is(err, os.ErrExist) || try == 100 {
-			return f, err
-		}
-	}
-}
-
-// finish makes the temporary file durable and gives it its name.
-func finish(f *os.File, path string) error {
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synchronised there
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil // the file is in place; its folder may be write-only
-	}
-	defer d.Close()
-	// Some file systems cannot synchronise a folder; the file itself is safe.
-	_ = d.Sync()
 	return nil
 }
 

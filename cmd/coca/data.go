@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 	"github.com/seed-e0874532/coca/train/data"
 )
 
@@ -55,16 +56,16 @@ func (a *app) coco2csvCommand() *cobra.Command {
 				_, err := data.COCOToCSV(a.out, in, name, images)
 				return err
 			}
-			out, err := createAtomic(args[1])
+			out, err := atomicfile.Create(args[1])
 			if err != nil {
 				return err
 			}
-			defer out.abandon()
+			defer out.Abandon()
 			rows, err := data.COCOToCSV(out, in, name, images)
 			if err != nil {
 				return err
 			}
-			if err := out.commit(); err != nil {
+			if err := out.Commit(); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.err, "%s: %d captions\n", args[1], rows)

@@ -135,7 +135,7 @@ func (a *app) scoreCommand() *cobra.Command {
 				if file, err = createNPY(logits, len(texts), cfg.Text.ContextLength-1, cfg.Text.VocabSize); err != nil {
 					return err
 				}
-				defer file.abandon()
+				defer file.Abandon()
 				opts = append(opts, coca.WithLogits(func(_ int, rows []float32) error { return file.write(rows) }))
 			}
 			scores, err := m.Score(c.Context(), img, texts, opts...)
@@ -143,7 +143,7 @@ func (a *app) scoreCommand() *cobra.Command {
 				return err
 			}
 			if file != nil {
-				if err := file.commit(); err != nil {
+				if err := file.Commit(); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 	"github.com/seed-e0874532/coca/internal/draw"
 )
 
@@ -59,13 +60,13 @@ func (a *app) writeTo(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(a.out)
 	}
-	f, err := createAtomic(path)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return err
 	}
-	defer f.abandon()
+	defer f.Abandon()
 	if err := write(f); err != nil {
 		return err
 	}
-	return f.commit()
+	return f.Commit()
 }

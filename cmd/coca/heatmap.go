@@ -14,6 +14,7 @@ import (
 	"golang.org/x/image/math/fixed"
 
 	"github.com/seed-e0874532/coca"
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // Sizes of the picture of word maps, in pixels.
@@ -98,13 +99,13 @@ func smooth(w coca.WordMap, x, y float64) float32 {
 
 // writePNG writes a picture.
 func writePNG(path string, img image.Image) error {
-	f, err := createAtomic(path)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return err
 	}
-	defer f.abandon()
+	defer f.Abandon()
 	if err := png.Encode(f, img); err != nil {
 		return err
 	}
-	return f.commit()
+	return f.Commit()
 }

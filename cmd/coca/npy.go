@@ -6,23 +6,26 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // npyFile writes a float32 array in NumPy's format, version 1.0, C order,
 // little-endian, under a temporary name until it is whole.
 type npyFile struct {
-	*atomicFile
+	*atomicfile.File
+	path string
 	w    *bufio.Writer
 	left int // values still to come
 }
 
 // createNPY begins an array of the given shape.
 func createNPY(path string, shape ...int) (*npyFile, error) {
-	f, err := createAtomic(path)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	n := &npyFile{atomicFile: f, w: bufio.NewWriterSize(f, 1<<16), left: 1}
+	n := &npyFile{File: f, path: path, w: bufio.NewWriterSize(f, 1<<16), left: 1}
 	var dims []string
 	for _, d := range shape {
 		n.left *= d
@@ -32,7 +35,7 @@ func createNPY(path string, shape ...int) (*npyFile, error) {
 	// Magic, version and length are ten bytes; all of it fills whole lines of 64.
 	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
 	if len(header) > math.MaxUint16 {
-		n.abandon()
+		n.Abandon()
 		return nil, fmt.Errorf("%s: want a shape of fewer axes", path)
 	}
 	n.w.WriteString("\x93NUMPY\x01\x00")
@@ -52,15 +55,15 @@ func (n *npyFile) write(values []float32) error {
 	return nil
 }
 
-// commit finishes the file and gives it its name.
-func (n *npyFile) commit() error {
+// Commit finishes the file and gives it its name.
+func (n *npyFile) Commit() error {
 	if n.left != 0 {
 		return fmt.Errorf("%s: %d values are missing", n.path, n.left)
 	}
 	if err := n.w.Flush(); err != nil {
 		return err
 	}
-	return n.atomicFile.commit()
+	return n.File.Commit()
 }
 
 // writeNPY writes a whole array.
@@ -69,9 +72,9 @@ func writeNPY(path string, values []float32, shape ...int) error {
 	if err != nil {
 		return err
 	}
-	defer n.abandon()
+	defer n.Abandon()
 	if err := n.write(values); err != nil {
 		return err
 	}
-	return n.commit()
+	return n.Commit()
 }

@@ -145,7 +145,7 @@ func TestTrainDefaults(t *testing.T) {
 	}
 	got := fmt.Sprintln(f.Data.Kind, f.Data.CSV.ImageKey, f.Data.CSV.CaptionKey, f.Data.CSV.Separator == "\t", f.Batch, f.Epochs, f.LR, f.AdamW, f.Warmup, f.Scheduler,
 		f.CooldownEnd, f.CooldownPower, f.ClipNorm, f.SaveFrequency, f.ValFrequency, f.LogEvery, f.Seed, f.Losses, f.logs, f.Optimizer)
-	const want = "auto filepath title true 64 32 0.0005 {0.9 0.98 1e-06 0.2} 10000 cosine 0 1 0 1 1 100 0 {1 2} ./logs/ adamw\n"
+	const want = "auto filepath title true 64 32 0.0005 {0.9 0.98 1e-06 0.2} 10000 cosine 0 1 0 1 1 100 0 {1 2 0} ./logs/ adamw\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // tokenizerTemplate is a tokenizer.json without vocabulary: lower case, CLIP's
@@ -226,10 +228,10 @@ func replaceFile(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".part", data, 0o644); err != nil {
+	return atomicfile.Write(name, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
-	}
-	return os.Rename(name+".part", name)
+	})
 }
 
 // record is one scene of a shard.

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // A Set is a data set: which scenes, how many, and of which size.
@@ -89,14 +91,11 @@ func (s Set) sample(h *Hand, i int) (drawn, error) {
 }
 
 func (s Set) shard(ctx context.Context, art *Artwork, name string, first, n, threads int) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".shard-")
+	f, err := atomicfile.Create(name)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		f.Close()
-		os.Remove(f.Name()) // gone already if all went well
-	}()
+	defer f.Abandon()
 	w := bufio.NewWriterSize(f, 1<<20)
 	out := tar.NewWriter(w)
 	type job struct {
@@ -155,10 +154,7 @@ func (s Set) shard(ctx context.Context, art *Artwork, name string, first, n, thr
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return f.Commit()
 }
 
 type result struct {

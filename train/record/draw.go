@@ -9,13 +9,14 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
+
+	"github.com/seed-e0874532/coca/internal/atomicfile"
 )
 
 // The picture and the plot in it, in pixels.
@@ -57,27 +58,8 @@ func (c *Curve) Draw(w io.Writer) error {
 }
 
 // WriteFile draws into a file, which is never seen half written.
-func (c *Curve) WriteFile(path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // closed twice at worst
-			os.Remove(f.Name())
-		}
-	}()
-	if err := c.Draw(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+func (c *Curve) WriteFile(path string) error {
+	return atomicfile.Write(path, func(f *os.File) error { return c.Draw(f) })
 }
 
 // A picture maps steps and losses to pixels.
