@@ -3,8 +3,8 @@ package coca
 import (
 	"context"
 	"fmt"
-	"math"
 
+	"github.com/seed-e0874532/coca/generate"
 	"github.com/seed-e0874532/coca/internal/infer"
 )
 
@@ -151,7 +151,8 @@ func (m *Model) score(ctx context.Context, img infer.Image, text string, number 
 		}
 		vocab := len(logits) / rows
 		for t, id := range ids[1:n] {
-			p := logProb(logits[t*vocab:][:vocab], id)
+			row := logits[t*vocab:][:vocab]
+			p := float64(row[id]) - generate.LogSumExp(row)
 			s.TokenLogProbs = append(s.TokenLogProbs, p)
 			s.LogProb += p
 		}
@@ -161,17 +162,4 @@ func (m *Model) score(ctx context.Context, img infer.Image, text string, number 
 		return nil
 	})
 	return s, err
-}
-
-// logProb is the log-softmax of logits at an id.
-func logProb(logits []float32, id int32) float64 {
-	largest := math.Inf(-1)
-	for _, v := range logits {
-		largest = math.Max(largest, float64(v))
-	}
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - largest)
-	}
-	return float64(logits[id]) - largest - math.Log(sum)
 }

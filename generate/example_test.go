@@ -85,3 +85,10 @@ func ExampleOptions_Validate() {
 	fmt.Println(o.Validate())
 	// Output: generate: num_beam_groups: want a divisor of num_beams (7), got 3
 }
+
+// A logit less this is a log-probability.
+func ExampleLogSumExp() {
+	logits := []float32{1, 3, 2}
+	fmt.Printf("%.4f\n", float64(logits[1])-generate.LogSumExp(logits))
+	// Output: -0.4076
+}

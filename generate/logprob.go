@@ -6,10 +6,10 @@ import "math"
 // cannot come next, but NaN and +Inf have no place in an order or a sum.
 func isNumber(x float32) bool { return x <= math.MaxFloat32 }
 
-// logSumExp returns log Σ exp(x) of row in float64, with the greatest element
+// LogSumExp returns log Σ exp(x) of row in float64, with the greatest element
 // taken out first so that nothing overflows. It is NaN if row has a NaN or a
 // +Inf, and -Inf if all elements are -Inf.
-func logSumExp(row []float32) float64 {
+func LogSumExp(row []float32) float64 {
 	top := float32(math.Inf(-1))
 	for _, x := range row {
 		if x > top {

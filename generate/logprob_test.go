@@ -37,9 +37,9 @@ func TestLogSumExp(t *testing.T) {
 		{[]float32{nan, nan}, math.NaN()},
 		{[]float32{-inf, nan}, math.NaN()},
 	} {
-		got := logSumExp(c.row)
+		got := LogSumExp(c.row)
 		if math.IsNaN(got) != math.IsNaN(c.want) || !math.IsNaN(c.want) && got != c.want && !(math.Abs(got-c.want) < 1e-12*math.Abs(c.want)) {
-			t.Errorf("logSumExp(%v) = %v, want %v", c.row, got, c.want)
+			t.Errorf("LogSumExp(%v) = %v, want %v", c.row, got, c.want)
 		}
 	}
 	row := clipRow(2)
@@ -47,7 +47,7 @@ func TestLogSumExp(t *testing.T) {
 	for _, x := range row {
 		want += math.Exp(float64(x))
 	}
-	if got := logSumExp(row); math.Abs(got-math.Log(want)) > 1e-12 {
-		t.Errorf("logSumExp of %d logits: %v, want %v", len(row), got, math.Log(want))
+	if got := LogSumExp(row); math.Abs(got-math.Log(want)) > 1e-12 {
+		t.Errorf("LogSumExp of %d logits: %v, want %v", len(row), got, math.Log(want))
 	}
 }

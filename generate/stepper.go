@@ -131,7 +131,7 @@ func (s *stepper) norm(row int) (float64, error) {
 	if n := s.norms[row]; !math.IsNaN(n) {
 		return n, nil
 	}
-	n := logSumExp(s.logits[row])
+	n := LogSumExp(s.logits[row])
 	if math.IsNaN(n) || math.IsInf(n, -1) {
 		return 0, s.logitError(row)
 	}

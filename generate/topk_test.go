@@ -99,7 +99,7 @@ func TestAllocations(t *testing.T) {
 		"top-k":       func() { topK.apply(row) },
 		"top-p":       func() { topP.apply(row) },
 		"processor":   func() { process.apply(row, ids) },
-		"log-sum-exp": func() { logSumExp(row) },
+		"log-sum-exp": func() { LogSumExp(row) },
 	} {
 		if n := testing.AllocsPerRun(5, f); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)
@@ -127,7 +127,7 @@ func BenchmarkLogSumExp(b *testing.B) {
 	row := clipRow(1)
 	b.SetBytes(int64(4 * len(row)))
 	for b.Loop() {
-		logSumExp(row)
+		LogSumExp(row)
 	}
 }
 
