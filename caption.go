@@ -126,6 +126,7 @@ func (m *Model) captionBatch(ctx context.Context, pixels [][]float32, rows int, 
 		if err != nil {
 			return err
 		}
+		defer m.run.Release(images)
 		found, err = m.search(ctx, images, rows, o)
 		return err
 	})

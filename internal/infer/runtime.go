@@ -26,6 +26,7 @@ type Runtime struct {
 	texts  map[textSize]*textProgram
 	scores map[textSize]*scoreProgram
 	states map[stateSize]*stateProgram
+	keys   keyMemory
 
 	settled bool // the precision of each weight is chosen
 	closed  bool
@@ -149,7 +150,7 @@ func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys boo
 			img := Image{Latent: item(p.Floats(p.graph.Latent), i, batch), Features: item(p.Floats(p.graph.Features), i, batch)}
 			if keys {
 				for _, k := range p.graph.Keys {
-					img.Keys = append(img.Keys, item(p.Floats(k), i, batch))
+					img.Keys = append(img.Keys, r.keys.copyOf(part(p.Floats(k), i, batch)))
 				}
 			}
 			list = append(list, img)
@@ -167,10 +168,15 @@ func bitLen(n int) int {
 	return bits
 }
 
+// part is item i of a batch.
+func part(data []float32, i, batch int) []float32 {
+	n := len(data) / batch
+	return data[i*n : (i+1)*n]
+}
+
 // item copies item i out of a batch.
 func item(data []float32, i, batch int) []float32 {
-	n := len(data) / batch
-	return append([]float32(nil), data[i*n:(i+1)*n]...)
+	return append([]float32(nil), part(data, i, batch)...)
 }
 
 type textSize struct{ length, rows int }
