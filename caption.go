@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/seed-e0874532/coca/generate"
-	"github.com/seed-e0874532/coca/internal/infer"
 )
 
 // Caption is one generated caption.
@@ -122,12 +121,12 @@ func (m *Model) captionOptions(opts []CaptionOption) (generate.Options, error) {
 func (m *Model) captionBatch(ctx context.Context, pixels [][]float32, rows int, o generate.Options) ([][]Caption, error) {
 	var found [][]generate.Caption
 	err := m.guard(func() error {
-		images, err := m.run.EncodeImages(ctx, pixels, true)
+		s, err := m.run.OpenPixels(ctx, pixels, rows)
 		if err != nil {
 			return err
 		}
-		defer m.run.Release(images)
-		found, err = m.search(ctx, images, rows, o)
+		defer s.Close()
+		found, err = generate.Generate(ctx, s, len(pixels), o)
 		return err
 	})
 	if err != nil {
@@ -140,13 +139,4 @@ func (m *Model) captionBatch(ctx context.Context, pixels [][]float32, rows int, 
 		}
 	}
 	return all, nil
-}
-
-func (m *Model) search(ctx context.Context, images []infer.Image, rows int, o generate.Options) ([][]generate.Caption, error) {
-	s, err := m.run.Open(ctx, images, rows)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	return generate.Generate(ctx, s, len(images), o)
 }

@@ -26,7 +26,6 @@ type Runtime struct {
 	texts  map[textSize]*textProgram
 	scores map[textSize]*scoreProgram
 	states map[stateSize]*stateProgram
-	keys   keyMemory
 
 	settled bool // the precision of each weight is chosen
 	closed  bool
@@ -126,38 +125,47 @@ func (r *Runtime) EncodeImages(ctx context.Context, pixels [][]float32, keys boo
 }
 
 func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
-	if err := r.settle(ctx); err != nil {
-		return nil, err
-	}
 	var list []Image
-	for len(pixels) > 0 {
-		batch := min(maxImageBatch, 1<<(bitLen(len(pixels))-1)) // 8, 4, 2 or 1: few programs to keep
-		p, err := r.imageProgram(batch)
-		if err != nil {
-			return nil, err
-		}
-		in, n := op.Floats(p.graph.Pixels.Value()), r.PixelCount()
-		for i, x := range pixels[:batch] {
-			if len(x) != n {
-				return nil, fmt.Errorf("image: want %d numbers, got %d", n, len(x))
-			}
-			copy(in[i*n:], x)
-		}
-		if err := p.Run(ctx); err != nil {
-			return nil, err
-		}
+	err := r.eachBatch(ctx, pixels, func(p *imageProgram, first, batch int) {
 		for i := range batch {
 			img := Image{Latent: item(p.Floats(p.graph.Latent), i, batch), Features: item(p.Floats(p.graph.Features), i, batch)}
 			if keys {
 				for _, k := range p.graph.Keys {
-					img.Keys = append(img.Keys, r.keys.copyOf(part(p.Floats(k), i, batch)))
+					img.Keys = append(img.Keys, item(p.Floats(k), i, batch))
 				}
 			}
 			list = append(list, img)
 		}
-		pixels = pixels[batch:]
+	})
+	return list, err
+}
+
+// eachBatch runs images through the tower and calls use after each batch, of which
+// pixels[first] is the first image.
+func (r *Runtime) eachBatch(ctx context.Context, pixels [][]float32, use func(p *imageProgram, first, batch int)) error {
+	if err := r.settle(ctx); err != nil {
+		return err
 	}
-	return list, nil
+	for first, batch := 0, 0; first < len(pixels); first += batch {
+		rest := pixels[first:]
+		batch = min(maxImageBatch, 1<<(bitLen(len(rest))-1)) // 8, 4, 2 or 1: few programs to keep
+		p, err := r.imageProgram(batch)
+		if err != nil {
+			return err
+		}
+		in, n := op.Floats(p.graph.Pixels.Value()), r.PixelCount()
+		for i, x := range rest[:batch] {
+			if len(x) != n {
+				return fmt.Errorf("image: want %d numbers, got %d", n, len(x))
+			}
+			copy(in[i*n:], x)
+		}
+		if err := p.Run(ctx); err != nil {
+			return err
+		}
+		use(p, first, batch)
+	}
+	return nil
 }
 
 func bitLen(n int) int {
@@ -168,15 +176,10 @@ func bitLen(n int) int {
 	return bits
 }
 
-// part is item i of a batch.
-func part(data []float32, i, batch int) []float32 {
-	n := len(data) / batch
-	return data[i*n : (i+1)*n]
-}
-
 // item copies item i out of a batch.
 func item(data []float32, i, batch int) []float32 {
-	return append([]float32(nil), part(data, i, batch)...)
+	n := len(data) / batch
+	return append([]float32(nil), data[i*n:(i+1)*n]...)
 }
 
 type textSize struct{ length, rows int }

@@ -57,16 +57,46 @@ func (r *Runtime) Open(ctx context.Context, images []Image, slots int) (*Session
 	return &Session{r: r, state: st}, nil
 }
 
-// load finds the memory for a session and puts the images' keys there. One
-// memory is kept: a caller that always asks for the same sizes pays once.
-func (r *Runtime) load(images []Image, slots int) (*stateProgram, error) {
-	size := stateSize{slots, len(images)}
+// OpenPixels is EncodeImages and Open in one: the images' keys, which are large, go
+// straight to where steps read them.
+func (r *Runtime) OpenPixels(ctx context.Context, pixels [][]float32, slots int) (s *Session, err error) {
+	if err := r.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if s == nil {
+			r.unlock()
+		}
+	}()
+	st := r.state(slots, len(pixels))
+	err = r.eachBatch(ctx, pixels, func(p *imageProgram, first, batch int) {
+		for l, k := range p.graph.Keys {
+			keys := p.Floats(k)
+			copy(op.Floats(st.Keys[l])[first*(len(keys)/batch):], keys)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Session{r: r, state: st}, nil
+}
+
+// state finds the memory for a session. One memory is kept: a caller that always
+// asks for the same sizes pays once.
+func (r *Runtime) state(slots, images int) *stateProgram {
+	size := stateSize{slots, images}
 	st := r.states[size]
 	if st == nil {
 		clear(r.states)
-		st = &stateProgram{r.Model.NewState(slots, len(images)), map[int]*stepProgram{}}
+		st = &stateProgram{r.Model.NewState(slots, images), map[int]*stepProgram{}}
 		r.states[size] = st
 	}
+	return st
+}
+
+// load puts the images' keys in the memory for a session.
+func (r *Runtime) load(images []Image, slots int) (*stateProgram, error) {
+	st := r.state(slots, len(images))
 	for i, img := range images {
 		if len(img.Keys) != len(st.Keys) {
 			return nil, fmt.Errorf("image %d: want the keys of %d layers, got %d", i, len(st.Keys), len(img.Keys))
