@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // growth measures how times grow with the size of the work.
@@ -49,18 +50,17 @@ func (b *bench) growth() error {
 
 	c = Curve{Name: "images to caption", Precision: "bf16"}
 	for _, n := range images {
-		tries := b.tries()
-		if n > 64 {
-			tries = 1 // a minute and more
-		}
-		least, err := leastOf(tries, func() (float64, error) {
-			seconds, _, err := s.caption(n, captionLength)
-			return seconds, err
-		})
+		f, err := b.captionFloor(s, n)
 		if err != nil {
 			return err
 		}
-		f, err := b.captionFloor(s, n)
+		if 2*f > longest.Seconds() {
+			break
+		}
+		least, err := leastOf(b.tries(), func() (float64, error) {
+			seconds, _, err := s.caption(n, captionLength)
+			return seconds, err
+		})
 		if err != nil {
 			return err
 		}
@@ -105,9 +105,15 @@ func (c *Curve) point(x int, seconds, floor float64) {
 	}
 }
 
+const (
+	longest = 4 * time.Minute  // of a point; the curve ends before
+	enough  = 10 * time.Second // of measuring one point
+)
+
+// leastOf takes the least of n measurements, or of as many as are begun in reasonable time.
 func leastOf(n int, f func() (float64, error)) (float64, error) {
 	var list []float64
-	for range n {
+	for began := time.Now(); len(list) < n && (list == nil || time.Since(began) < enough); {
 		seconds, err := f()
 		if err != nil {
 			return 0, err
