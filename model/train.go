@@ -88,28 +88,27 @@ func (m *CoCa) TrainGraph(batch, length int, w LossWeights, options ...TrainOpti
 // AccumulatedGraph is a training step on one of several batches that count as one,
 // by OpenCLIP's --accum-freq: the contrastive loss compares a batch with the
 // features of all, which a pass without gradients computed before, and the caption
-// loss is the mean over all targets. The gradients of all batches add up to those
-// of one large batch, but for the scale's, which come once for each batch. Losses
-// are those of the large batch.
+// loss is its part of the mean over all targets. The gradients of all batches add up to
+// those of one large batch, but for the scale's, which come once for each batch. The
+// contrastive loss is that of the large batch, the caption losses add up to its.
 type AccumulatedGraph struct {
 	*TrainGraph
-	Own *G.Node // scalar, the caption loss of the batch alone, not weighted: for the first pass
 
-	// Inputs of the second pass.
+	// Inputs of the second pass. With a contrastive weight of 0 the first three are nil,
+	// and there is nothing to do in a first pass.
 	Images, Texts *G.Node // [N·B, E], features of all batches
 	At            *G.Node // [1] int32, the number of the batch
-	Rest          *G.Node // [2], sum and number of the caption losses of all other batches
+	Others        *G.Node // [1], the number of targets of all other batches
 }
 
 // AccumulatedGraph builds the graph of a step on one of n batches. The first pass
-// runs Own, Image.Features and Text.Features.
+// runs Image.Features and Text.Features.
 func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights, options ...TrainOption) (*AccumulatedGraph, error) {
 	model, err := m.graph(batch, length, length-1, op.End, options...)
 	if err != nil {
 		return nil, err
 	}
 	g := &AccumulatedGraph{TrainGraph: &TrainGraph{Graph: model}}
-	g.Own = g.CaptionLoss(g.Text.Logits, g.Text.targets(), nil, 1, w.Z, IgnoredID)
 	var losses []*G.Node
 	if w.Contrastive != 0 {
 		embed := m.Config.EmbedDim
@@ -120,8 +119,8 @@ func (m *CoCa) AccumulatedGraph(n, batch, length int, w LossWeights, options ...
 		g.Contrastive = g.ContrastiveLoss(images, texts, g.Weight(m.LogitScale), w.Contrastive)
 		losses = append(losses, g.Contrastive)
 	}
-	g.Rest = g.Input("rest of the caption loss", tensor.Float32, 2)
-	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), g.Rest, w.Caption, w.Z, IgnoredID)
+	g.Others = g.Input("other targets", tensor.Float32, 1)
+	g.Caption = g.CaptionLoss(g.Text.Logits, g.Text.targets(), g.Others, w.Caption, w.Z, IgnoredID)
 	g.Loss = g.Sum(append(losses, g.Caption)...)
 	g.differentiate()
 	return g, g.Err()

@@ -3,8 +3,6 @@ package train
 import (
 	"context"
 
-	G "gorgonia.org/gorgonia"
-
 	"github.com/seed-e0874532/coca/internal/kernel"
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/nn/exec"
@@ -13,19 +11,18 @@ import (
 )
 
 // accumulated is a step of several batches that count as one. A first pass, without
-// gradients, computes the features and the caption loss of each batch; a second one its
-// gradients among all others, which are added up.
+// gradients, computes the features of each batch; a second one its gradients among all
+// others, which are added up.
 type accumulated struct {
 	graph *model.AccumulatedGraph
-	first *exec.Program
+	first *exec.Program // nil without a contrastive loss
 	*Step
 }
 
 // accumulator is what the batches of a step have in common.
 type accumulator struct {
 	images, texts []float32 // features of all batches, [k·B, E]
-	own           []float64 // sums of the caption losses of the batches
-	targets       []int     // and over how many targets
+	targets       []int     // of each batch
 	sum           []float32 // of the gradients, nil before the first step
 }
 
@@ -46,37 +43,36 @@ func (t *Trainer) accumulatedOf(s size) (*accumulated, error) {
 	if a.Step, err = newStep(g.TrainGraph, t.dev, &t.programs.arena, t.parameters.Memory); err != nil {
 		return nil, err
 	}
-	outputs := []*G.Node{g.Own}
 	if g.Images != nil {
-		outputs = append(outputs, g.Image.Features, g.Text.Features)
+		if a.first, err = t.programs.arena.CompileTo(t.dev, nil, g.Image.Features, g.Text.Features); err != nil {
+			return nil, err
+		}
 	}
-	if a.first, err = t.programs.arena.CompileTo(t.dev, nil, outputs...); err == nil {
-		t.programs.accumulated[s] = a
-	}
-	return a, err
+	t.programs.accumulated[s] = a
+	return a, nil
 }
 
 // accumulate computes losses and gradients of several batches as of one. The
 // losses are those of the large batch.
 func (t *Trainer) accumulate(ctx context.Context, batches []*data.Batch) (contrastive, caption float32, err error) {
 	a := &t.programs.sums
-	a.images, a.texts, a.own, a.targets = a.images[:0], a.texts[:0], a.own[:0], a.targets[:0]
-	sum, targets := 0.0, 0
+	a.images, a.texts, a.targets = a.images[:0], a.texts[:0], a.targets[:0]
+	targets := 0
 	for _, b := range batches {
 		p, err := t.feedAccumulated(b)
 		if err != nil {
 			return 0, 0, err
 		}
+		n := model.CountTargets(t.programs.ids, t.base.Config.Text.ContextLength)
+		a.targets, targets = append(a.targets, n), targets+n
+		if p.first == nil {
+			continue
+		}
 		if err := p.first.Run(ctx); err != nil {
 			return 0, 0, err
 		}
-		n := model.CountTargets(t.programs.ids, t.base.Config.Text.ContextLength)
-		own := float64(p.first.Floats(p.graph.Own)[0]) * float64(n)
-		a.own, a.targets, sum, targets = append(a.own, own), append(a.targets, n), sum+own, targets+n
-		if p.graph.Images != nil {
-			a.images = append(a.images, p.first.Floats(p.graph.Image.Features)...)
-			a.texts = append(a.texts, p.first.Floats(p.graph.Text.Features)...)
-		}
+		a.images = append(a.images, p.first.Floats(p.graph.Image.Features)...)
+		a.texts = append(a.texts, p.first.Floats(p.graph.Text.Features)...)
 	}
 	if a.sum == nil {
 		a.sum = make([]float32, len(t.parameters.Gradients))
@@ -88,17 +84,17 @@ func (t *Trainer) accumulate(ctx context.Context, batches []*data.Batch) (contra
 			return 0, 0, err
 		}
 		g := p.graph
-		if g.Images != nil {
+		if p.first != nil {
 			copy(op.Floats(g.Images.Value()), a.images)
 			copy(op.Floats(g.Texts.Value()), a.texts)
 			op.Ints(g.At.Value())[0] = int32(j)
 		}
-		rest := op.Floats(g.Rest.Value())
-		rest[0], rest[1] = float32(sum-a.own[j]), float32(targets-a.targets[j])
+		op.Floats(g.Others.Value())[0] = float32(targets - a.targets[j])
 		if err := p.Run(ctx); err != nil {
 			return 0, 0, err
 		}
-		contrastive, caption = p.Losses()
+		whole, part := p.Losses()
+		contrastive, caption = whole, caption+part
 		kernel.Add(t.dev.Pool(), a.sum, a.sum, t.parameters.Gradients)
 	}
 	copy(t.parameters.Gradients, a.sum)

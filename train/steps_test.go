@@ -158,7 +158,7 @@ func (r *runner) compile(m *model.CoCa, dev exec.Device) error {
 	if r.graph, err = m.AccumulatedGraph(r.c.Accum, pairs, length, r.o.Losses); err != nil {
 		return err
 	}
-	if r.first, err = exec.Compile(dev, r.graph.Own, r.graph.Image.Features, r.graph.Text.Features); err != nil {
+	if r.first, err = exec.Compile(dev, r.graph.Image.Features, r.graph.Text.Features); err != nil {
 		return err
 	}
 	r.step, err = train.NewStep(r.graph.TrainGraph, dev, nil)
@@ -175,9 +175,9 @@ func (r *runner) run(i int) (contrastive, caption float32, err error) {
 		contrastive, caption = r.step.Losses()
 		return contrastive, caption, nil
 	}
-	// First the features of all batches, and the sums and numbers of their caption losses.
+	// First the features of all batches.
 	g, n := r.graph, r.c.Accum
-	sums, counts := make([]float32, n), make([]float32, n)
+	all := 0
 	for j := range n {
 		r.feed(g.TrainGraph, n*i+j)
 		if err := r.first.RunAll(); err != nil {
@@ -187,31 +187,24 @@ func (r *runner) run(i int) (contrastive, caption float32, err error) {
 			values := r.first.Floats(own)
 			copy(op.Floats(all.Value())[j*len(values):], values)
 		}
-		counts[j] = float32(r.targets(n*i + j))
-		sums[j] = r.first.Floats(g.Own)[0] * counts[j]
+		all += r.targets(n*i + j)
 	}
 	clear(r.p.Gradients)
 	for j := range n {
 		r.feed(g.TrainGraph, n*i+j)
 		op.Ints(g.At.Value())[0] = int32(j)
-		rest := op.Floats(g.Rest.Value())
-		clear(rest)
-		for k := range n {
-			if k != j {
-				rest[0] += sums[k]
-				rest[1] += counts[k]
-			}
-		}
+		op.Floats(g.Others.Value())[0] = float32(all - r.targets(n*i+j))
 		if err := r.step.RunAll(); err != nil {
 			return 0, 0, err
 		}
+		whole, part := r.step.Losses()
+		contrastive, caption = whole, caption+part
 		for name, gradient := range r.step.Gradients {
 			for k, v := range r.p.Memory(name, len(gradient)) {
 				r.p.Lookup(name).Gradient[k] = v + gradient[k]
 			}
 		}
 	}
-	contrastive, caption = r.step.Losses() // the logged ones are those of the last pass
 	return contrastive, caption, nil
 }
 

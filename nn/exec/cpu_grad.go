@@ -197,16 +197,16 @@ func (d *CPU) weightGrad(o *op.LinearWeightGrad, y []float32, in []Operand) *ker
 func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 	s, ids := in[0].Shape, ints(in[1])
 	t := &kernel.CrossEntropy{Width: s[2], Z: o.Z, Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
-	var rest []float32
+	var others []float32
 	if len(in) > 2 {
-		rest = floats(in[2])
+		others = floats(in[2])
 	}
 	return func() error {
 		n, err := o.Targets(t.Targets, ids, s)
 		if err != nil {
 			return err
 		}
-		y[0] = float32(o.Mean(t.Loss(d.pool), n, rest))
+		y[0] = float32(o.Mean(t.Loss(d.pool), n, others))
 		return nil
 	}
 }
@@ -214,16 +214,16 @@ func (d *CPU) captionLoss(o *op.CaptionLoss, y []float32, in []Operand) Kernel {
 func (d *CPU) captionLossGrad(o *op.CaptionLossGrad, y []float32, in []Operand) Kernel {
 	s, ids, dy := in[0].Shape, ints(in[1]), floats(in[2])
 	t := &kernel.CrossEntropy{Width: s[2], Z: o.Loss.Z, Logits: floats(in[0]), Targets: make([]int32, s[0]*s[1])}
-	var rest []float32
+	var others []float32
 	if len(in) > 3 {
-		rest = floats(in[3])
+		others = floats(in[3])
 	}
 	return func() error {
 		n, err := o.Loss.Targets(t.Targets, ids, s)
 		if err != nil {
 			return err
 		}
-		t.Grad(d.pool, y, float32(o.Loss.Scale(dy[0], n, rest)))
+		t.Grad(d.pool, y, float32(o.Loss.Scale(dy[0], n, others)))
 		return nil
 	}
 }

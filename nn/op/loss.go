@@ -13,8 +13,9 @@ import (
 //	weight · mean over all (b, t) with ids[b, t+1] ≠ ignore of −log softmax(logits[b, t])[ids[b, t+1]] + z·(log Σ exp logits[b, t])²
 //
 // logits [B, S, V], ids [B, L] int32 with L > S; a scalar. If every target is
-// ignored it is NaN, as in PyTorch. For a batch that is part of a larger one, rest [2] holds
-// the sum over the other parts' targets and their number; the mean is over all.
+// ignored it is NaN, as in PyTorch. For a batch that is part of a larger one, others [1]
+// holds the number of the other parts' targets: the losses of the parts then add up to the
+// mean over all.
 //
 // With z > 0, the z-loss of PaLM (arXiv:2204.02311, §5), the logits learn to be
 // log-probabilities: a search may then add them up as they are.
@@ -24,11 +25,11 @@ type CaptionLoss struct {
 	Ignore    int32
 }
 
-// CaptionLoss applies the operator [CaptionLoss]; rest may be nil.
-func (b *Builder) CaptionLoss(logits, ids, rest *G.Node, weight, z float64, ignore int32) *G.Node {
+// CaptionLoss applies the operator [CaptionLoss]; others may be nil.
+func (b *Builder) CaptionLoss(logits, ids, others *G.Node, weight, z float64, ignore int32) *G.Node {
 	operands := []*G.Node{logits, ids}
-	if rest != nil {
-		operands = append(operands, rest)
+	if others != nil {
+		operands = append(operands, others)
 	}
 	if !b.usable("CaptionLoss", operands...) {
 		return nil
@@ -52,28 +53,25 @@ func captionShapes(kind string, s []tensor.Shape) error {
 	if ids := s[1]; len(ids) != 2 || ids[0] != s[0][0] || ids[1] <= s[0][1] {
 		return &ShapeError{kind, "ids", fmt.Sprintf("[%d, >%d]", s[0][0], s[0][1]), ids}
 	}
-	if len(s) > 2 && volume(s[2]) != 2 {
-		return &ShapeError{kind, "rest", "[2]", s[2]}
+	if len(s) > 2 && volume(s[2]) != 1 {
+		return &ShapeError{kind, "others", "[1]", s[2]}
 	}
 	return nil
 }
 
-// Mean is the loss of n targets with a sum of their own, and the rest if there is one.
-func (o *CaptionLoss) Mean(sum float64, n int, rest []float32) float64 {
-	if len(rest) == 2 {
-		sum += float64(rest[0])
-	}
-	return o.Weight * sum / o.count(n, rest)
+// Mean is the part of n targets, of which the sum is given, in the mean over them and others.
+func (o *CaptionLoss) Mean(sum float64, n int, others []float32) float64 {
+	return o.Weight * sum / o.count(n, others)
 }
 
 // Scale is by what the gradient of a target's −log softmax is multiplied.
-func (o *CaptionLoss) Scale(dy float32, n int, rest []float32) float64 {
-	return float64(dy) * o.Weight / o.count(n, rest)
+func (o *CaptionLoss) Scale(dy float32, n int, others []float32) float64 {
+	return float64(dy) * o.Weight / o.count(n, others)
 }
 
-func (o *CaptionLoss) count(n int, rest []float32) float64 {
-	if len(rest) == 2 {
-		return float64(n) + float64(rest[1])
+func (o *CaptionLoss) count(n int, others []float32) float64 {
+	if len(others) == 1 {
+		return float64(n) + float64(others[0])
 	}
 	return float64(n)
 }
@@ -115,10 +113,10 @@ func (o *CaptionLoss) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 			sum += o.Z*logZ*logZ - p[target]
 		}
 	}
-	return setScalar(y, o.Mean(sum, n, restOf(in[2:]))), nil
+	return setScalar(y, o.Mean(sum, n, othersOf(in[2:]))), nil
 }
 
-func restOf(in []G.Value) []float32 {
+func othersOf(in []G.Value) []float32 {
 	if len(in) == 0 {
 		return nil
 	}
@@ -163,7 +161,7 @@ func (o *CaptionLoss) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 
 // CaptionLossGrad is the gradient of a [CaptionLoss]'s logits, [B, S, V]:
 // dy·weight/n·((1 + 2z·log Σ exp)·softmax − one-hot) in the rows that count, 0 in the ignored ones; n is
-// the loss's number of targets, the rest's included.
+// the loss's number of targets, the others included.
 // A kernel may compute it in place: softmax and logits then never exist side by side.
 type CaptionLossGrad struct {
 	core
@@ -190,7 +188,7 @@ func (o *CaptionLossGrad) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 	if err != nil {
 		return nil, err
 	}
-	scale, p := o.Loss.Scale(Floats(in[2])[0], n, restOf(in[3:])), make([]float64, s[2])
+	scale, p := o.Loss.Scale(Floats(in[2])[0], n, othersOf(in[3:])), make([]float64, s[2])
 	for i, target := range targets {
 		row := dst[i*s[2]:][:s[2]]
 		if target < 0 {
