@@ -82,7 +82,7 @@ func (f *File) Checkpoint() (*Checkpoint, error) {
 		if !ok {
 			return nil, r.bad("state_dict_ema", "a dictionary of tensors", v)
 		}
-		average, err := r.tensors("state_dict_ema", d)
+		average, err := r.tensors(" in state_dict_ema", d)
 		if err != nil {
 			return nil, err
 		}
@@ -148,8 +148,8 @@ func (r checkpointReader) float(v Value) (float64, bool) {
 	return 0, false
 }
 
-// tensors lists the tensors of a state dict.
-func (r checkpointReader) tensors(what string, d *Dict) ([]Tensor, error) {
+// tensors lists the tensors of a state dict; where says in which it is.
+func (r checkpointReader) tensors(where string, d *Dict) ([]Tensor, error) {
 	var out []Tensor
 	for i := range d.Len() {
 		key, value := d.At(i)
@@ -159,7 +159,10 @@ func (r checkpointReader) tensors(what string, d *Dict) ([]Tensor, error) {
 		}
 		name, ok := key.(string)
 		if !ok {
-			return nil, r.bad("name of a tensor in "+what, "a string", key)
+			return nil, r.bad("name of a tensor"+where, "a string", key)
+		}
+		if len(out) == maxTensors {
+			return nil, &LimitError{Path: r.path, Tensor: name, What: "tensors in one file", Limit: maxTensors, Got: maxTensors + 1}
 		}
 		t.Name = name
 		out = append(out, t)

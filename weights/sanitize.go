@@ -25,21 +25,9 @@ func (f *File) setRoot(root Value) error {
 			return &FormatError{Path: f.path, What: "state_dict", Want: "a dictionary of tensors", Got: "a " + typeName(inner)}
 		}
 	}
-	for i := range d.Len() {
-		key, value := d.At(i)
-		t, ok := value.(Tensor)
-		if !ok {
-			continue
-		}
-		name, ok := key.(string)
-		if !ok {
-			return &FormatError{Path: f.path, What: "name of a tensor", Want: "a string", Got: "a " + typeName(key)}
-		}
-		if len(f.tensors) == maxTensors {
-			return &LimitError{Path: f.path, Tensor: name, What: "tensors in one file", Limit: maxTensors, Got: maxTensors + 1}
-		}
-		t.Name = name
-		f.tensors = append(f.tensors, t)
+	var err error
+	if f.tensors, err = (checkpointReader{f.path}).tensors("", d); err != nil {
+		return err
 	}
 	if len(f.tensors) == 0 {
 		return &FormatError{Path: f.path, What: "torch file", Want: "tensors, at its top or under state_dict", Got: "the keys " + keysText(d)}
