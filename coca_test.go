@@ -300,7 +300,7 @@ func TestDefaultModel(t *testing.T) {
 	}
 	defer m.Close()
 	for name, want := range map[string]string{
-		"cactus_above_light_bulb": "a cactus above a light bulb", "martial_arts_uniform": "a martial arts uniform",
+		"cactus_above_light_bulb": "a cactus above a light bulb", "martial_arts_uniform": "a small martial arts uniform",
 		"skull_and_two_cars": "a skull and two cars", "sponge_left_of_screwdriver": "a sponge to the left of a screwdriver",
 		"sled_coral_headphones_dinosaur": "a sled, a coral branch, a pair of headphones and a dinosaur",
 	} {

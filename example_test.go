@@ -27,7 +27,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(caption.Text)
-	// Output: a cactus above a light bulb on a brown background
+	// Output: a cactus above a light bulb
 }
 
 func ExampleModel_Score() {
