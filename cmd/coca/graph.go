@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -60,13 +61,5 @@ func (a *app) writeTo(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(a.out)
 	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abandon()
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.Commit()
+	return atomicfile.Write(path, func(f *os.File) error { return write(f) })
 }

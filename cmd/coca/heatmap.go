@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"image/png"
 	"math"
+	"os"
 	"strings"
 
 	"golang.org/x/image/font"
@@ -99,13 +100,5 @@ func smooth(w coca.WordMap, x, y float64) float32 {
 
 // writePNG writes a picture.
 func writePNG(path string, img image.Image) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abandon()
-	if err := png.Encode(f, img); err != nil {
-		return err
-	}
-	return f.Commit()
+	return atomicfile.Write(path, func(f *os.File) error { return png.Encode(f, img) })
 }
