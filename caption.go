@@ -121,7 +121,7 @@ func (m *Model) captionOptions(opts []CaptionOption) (generate.Options, error) {
 func (m *Model) captionBatch(ctx context.Context, pixels [][]float32, rows int, o generate.Options) ([][]Caption, error) {
 	var found [][]generate.Caption
 	err := m.guard(func() error {
-		s, err := m.run.OpenPixels(ctx, pixels, rows)
+		s, err := m.run.Open(ctx, pixels, rows)
 		if err != nil {
 			return err
 		}

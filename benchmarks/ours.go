@@ -113,8 +113,9 @@ func (s *subject) caption(n, length int) (float64, [][]int32, error) {
 	o := s.Search(generate.OpenCLIP33)
 	o.SeqLen = length
 	o.MinSeqLen = min(o.MinSeqLen, length-1)
+	images := s.images(n)
 	began := time.Now()
-	list, err := s.CaptionPixels(context.Background(), s.images(n), coca.WithSearch(o))
+	list, err := s.CaptionPixels(context.Background(), images, coca.WithSearch(o))
 	var ids [][]int32
 	for _, c := range list {
 		ids = append(ids, c[0].IDs)
@@ -126,11 +127,7 @@ func (s *subject) caption(n, length int) (float64, [][]int32, error) {
 // group and returns the seconds of each, and the allocations of all but the first.
 func (s *subject) steps(tokens int) ([]float64, float64, error) {
 	ctx, r := context.Background(), s.Runtime()
-	images, err := r.EncodeImages(ctx, s.images(1), true)
-	if err != nil {
-		return nil, 0, err
-	}
-	session, err := r.Open(ctx, images, 2)
+	session, err := r.Open(ctx, s.images(1), 2)
 	if err != nil {
 		return nil, 0, err
 	}

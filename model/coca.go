@@ -90,6 +90,16 @@ func (m *CoCa) encodeImage(g *ImageGraph, batch, kept int) {
 	g.Keys = m.Decoder.Keys(g.Builder, g.Tokens)
 }
 
+// Packed lays out the keys and values for decode steps, in float32 or bfloat16: per
+// decoder layer, [B, W].
+func (m *CoCa) Packed(g *ImageGraph, keys op.Precision) (packed []*G.Node) {
+	layout := m.Decoder.layout(m.Config.Vision.Tokens(), keys)
+	for _, kv := range g.Keys {
+		packed = append(packed, g.PackKeys(kv, layout))
+	}
+	return packed
+}
+
 // TextGraph encodes texts and, if it was given images, predicts their tokens.
 type TextGraph struct {
 	*op.Builder

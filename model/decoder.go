@@ -51,12 +51,18 @@ func (d Decoder) Keys(b *op.Builder, image *G.Node) []*G.Node {
 	return keys
 }
 
+// layout is how the images' keys and values lie for decode steps, in float32 or bfloat16.
+func (d Decoder) layout(tokens int, p op.Precision) op.PackedKeys {
+	return op.PackedKeys{Heads: d.cfg.Heads, HeadDim: d.cfg.Width / d.cfg.Heads, Tokens: tokens, Precision: p}
+}
+
 // Forward maps text tokens [B, S, D] and the image's keys to logits [B, S, V];
 // row s is about token s+1. With rows [1, N], numbers of tokens of the batch, it computes
 // the logits of those alone, [1, N, V].
 func (d Decoder) Forward(b *op.Builder, x *G.Node, keys []*G.Node, rows *G.Node) *G.Node {
 	defer b.Enter("decoder")()
-	x = d.blocks(b, x, keys, nil, func(int) nn.Attend { return nn.Causal(nil) }, true)
+	self := func(int) nn.Attend { return nn.Causal(nil) }
+	x = d.blocks(b, x, self, func(i int) nn.Attend { return nn.Tokens(keys[i]) }, true)
 	if rows != nil {
 		x = b.Gather(x, rows) // [B, S, D] → [1, N, D]
 	}
@@ -66,17 +72,19 @@ func (d Decoder) Forward(b *op.Builder, x *G.Node, keys []*G.Node, rows *G.Node)
 // Step maps the newest text token of each row [R, D] to logits [R, V].
 func (d Decoder) Step(b *op.Builder, x *G.Node, s stepInputs) *G.Node {
 	defer b.Enter("decoder")()
-	x = d.blocks(b, x, s.keys, s.image, func(i int) nn.Attend { return s.decoder[i].Cached }, false)
+	self := func(i int) nn.Attend { return s.decoder[i].Cached }
+	x = d.blocks(b, x, self, func(i int) nn.Attend { return s.images[i].Recall }, false)
 	return d.predict(b, x, false)
 }
 
-func (d Decoder) blocks(b *op.Builder, x *G.Node, keys []*G.Node, image *G.Node, attend func(i int) nn.Attend, taps bool) *G.Node {
+// blocks runs all layers: self and cross are how each looks at the text and at the image.
+func (d Decoder) blocks(b *op.Builder, x *G.Node, self, cross func(i int) nn.Attend, taps bool) *G.Node {
 	for i := range d.Block {
 		x = layer(b, "decoder", "block", i, func(tap string) *G.Node {
-			return d.Block[i].Forward(b, x, attend(i), only(taps, tap))
+			return d.Block[i].Forward(b, x, self(i), only(taps, tap))
 		})
 		x = layer(b, "decoder", "cross", i, func(tap string) *G.Node {
-			return d.Cross[i].Forward(b, x, keys[i], image, only(taps, tap))
+			return d.Cross[i].Forward(b, x, cross(i), only(taps, tap))
 		})
 	}
 	return x

@@ -15,16 +15,17 @@ import (
 type State struct {
 	Slots  int             // rows that may be alive at once
 	Length int             // positions of each
-	Keys   []*tensor.Dense // per decoder layer, [images, N, 2D]
+	Keys   []*tensor.Dense // per decoder layer, [images, W]: see ImageGraph.Packed
 	text   []cacheTensors  // per text layer, [slots, length, T]
 	decode []cacheTensors  // per decoder layer, [slots, length, D]
+	layout op.PackedKeys   // of Keys
 }
 
 type cacheTensors struct{ k, v *tensor.Dense }
 
 // NewState allocates the memory of decode steps for a number of images and of
-// rows.
-func (m *CoCa) NewState(slots, images int) *State {
+// rows. The images' keys and values are kept in float32 or bfloat16.
+func (m *CoCa) NewState(slots, images int, keys op.Precision) *State {
 	s := &State{Slots: slots, Length: m.Config.MaxTokens()}
 	caches := func(layers Count, width int) (list []cacheTensors) {
 		for range int(layers) {
@@ -37,7 +38,10 @@ func (m *CoCa) NewState(slots, images int) *State {
 	}
 	s.text = caches(m.Config.Text.Layers, m.Config.Text.Width)
 	s.decode = caches(m.Config.Decoder.Layers, m.Config.Decoder.Width)
-	s.Keys = m.NewKeys(images)
+	s.layout = m.Decoder.layout(m.Config.Vision.Tokens(), keys)
+	for range int(m.Config.Decoder.Layers) {
+		s.Keys = append(s.Keys, op.NewTensor(tensor.Float32, images, s.layout.Words()))
+	}
 	return s
 }
 
@@ -63,9 +67,9 @@ type StepGraph struct {
 
 // stepInputs are the inputs that the towers share.
 type stepInputs struct {
-	pos, image    *G.Node
+	pos           *G.Node
 	text, decoder []nn.Cache
-	keys          []*G.Node
+	images        []nn.Memory
 }
 
 // StepGraph builds the graph of one decode step for a number of rows, on the
@@ -81,11 +85,11 @@ func (m *CoCa) StepGraph(rows int, s *State) (*StepGraph, error) {
 	g.Table = b.Input("table", tensor.Int32, rows, s.Length)
 	g.TextTable = b.Input("text_table", tensor.Int32, rows, s.Length)
 	g.Image = b.Input("image", tensor.Int32, rows)
-	in := stepInputs{pos: g.Pos, image: g.Image}
+	in := stepInputs{pos: g.Pos}
 	in.text = bindCaches(b, "text", s.text, g.TextTable, g.Pos)
 	in.decoder = bindCaches(b, "decoder", s.decode, g.Table, g.Pos)
 	for i, k := range s.Keys {
-		in.keys = append(in.keys, b.Bind(fmt.Sprintf("keys.%d", i), k))
+		in.images = append(in.images, nn.Memory{Packed: b.Bind(fmt.Sprintf("keys.%d", i), k), Layout: s.layout, Index: g.Image})
 	}
 	x := m.Text.Step(b, g.Tokens, in) // [R] → [R, T]
 	g.Logits = m.Decoder.Step(b, x, in)

@@ -6,9 +6,10 @@ import (
 	"github.com/seed-e0874532/coca/nn/op"
 )
 
-// Attend is how a self-attention looks at its keys: all of them, those before
-// a query, or the ones in a cache. It maps the fused projection [B, T, 3d] to
-// [B, T, d], or [R, 3d] to [R, d].
+// Attend is how an attention looks at its keys: all of them, those before
+// a query, the ones in a cache, or those of an image. Of a self-attention it maps the fused
+// projection [B, T, 3d] to [B, T, d], or [R, 3d] to [R, d]; of a cross-attention it maps
+// the queries.
 type Attend func(b *op.Builder, qkv *G.Node, heads int, tap string) *G.Node
 
 // Full lets every token see every other.
@@ -40,6 +41,26 @@ type Cache struct {
 // Cached attends to a cache.
 func (c Cache) Cached(b *op.Builder, qkv *G.Node, heads int, _ string) *G.Node {
 	return b.CachedAttention(op.CachedAttentionArgs{QKV: qkv, K: c.K, V: c.V, Table: c.Table, Pos: c.Pos, Heads: heads})
+}
+
+// Tokens lets text look at image tokens: it maps queries [B, T, d] to [B, T, d], with the keys
+// and values kv [B, N, 2d] of [CrossAttention.Keys].
+func Tokens(kv *G.Node) Attend {
+	return func(b *op.Builder, q *G.Node, heads int, tap string) *G.Node {
+		return attend(b, op.AttentionArgs{Q: q, KV: kv, Heads: heads}, tap)
+	}
+}
+
+// Memory is what a decode step knows of images for one cross-attention.
+type Memory struct {
+	Packed *G.Node // [images, W], by op.PackKeys
+	Layout op.PackedKeys
+	Index  *G.Node // int32 [R], the image of each row
+}
+
+// Recall lets rows look at the images of a memory: it maps queries [R, d] to [R, d].
+func (m Memory) Recall(b *op.Builder, q *G.Node, _ int, _ string) *G.Node {
+	return b.PackedAttention(op.PackedAttentionArgs{Q: q, Packed: m.Packed, Index: m.Index, Layout: m.Layout})
 }
 
 // attend applies an attention and names its weights.
@@ -91,12 +112,10 @@ func NewCrossAttention(l *Loader, name string, d, heads int) CrossAttention {
 // Keys projects normalised image tokens to keys and values, [B, N, d] → [B, N, 2d].
 func (a CrossAttention) Keys(b *op.Builder, image *G.Node) *G.Node { return a.KV.Forward(b, image) }
 
-// Forward is residual + scale·attention(x) to the image's keys and values. x is
-// [B, T, d] with kv [B, N, 2d], or [R, d] with an index that names each row's image.
-func (a CrossAttention) Forward(b *op.Builder, x, kv, index, residual *G.Node, scale *op.Weight, tap string) *G.Node {
+// Forward is residual + scale·attention(x) to the image's keys and values, of the shape of x.
+func (a CrossAttention) Forward(b *op.Builder, x, residual *G.Node, scale *op.Weight, look Attend, tap string) *G.Node {
 	q := a.Q.Forward(b, x)
-	args := op.AttentionArgs{Q: q, KV: kv, Heads: a.Heads, Index: index}
-	return a.Out.Join(b, attend(b, args, tap), residual, scale)
+	return a.Out.Join(b, look(b, q, a.Heads, tap), residual, scale)
 }
 
 // AttentionPooler lets a fixed number of learned queries attend to all tokens.

@@ -98,9 +98,9 @@ func (k CrossBlock) Keys(b *op.Builder, image *G.Node) *G.Node {
 	return k.Attn.Keys(b, k.LNKV.Forward(b, image))
 }
 
-// Forward maps [B, T, d] to [B, T, d]; with an index, [R, d] to [R, d].
-func (k CrossBlock) Forward(b *op.Builder, x, kv, index *G.Node, tap string) *G.Node {
-	x = k.Attn.Forward(b, k.LN1.Forward(b, x), kv, index, x, k.LS1, tap)
+// Forward maps [B, T, d] to [B, T, d], or [R, d] to [R, d], as look does.
+func (k CrossBlock) Forward(b *op.Builder, x *G.Node, look Attend, tap string) *G.Node {
+	x = k.Attn.Forward(b, k.LN1.Forward(b, x), x, k.LS1, look, tap)
 	x = k.MLP.Forward(b, k.LN2.Forward(b, x), x, k.LS2)
 	return b.Tap(tap, x)
 }

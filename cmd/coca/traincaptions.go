@@ -33,16 +33,12 @@ func newLiveCaptions(m *model.CoCa, tok *tokenizer.Tokenizer, threads int) (*liv
 
 // captions describes pictures by the default search.
 func (l *liveCaptions) captions(ctx context.Context, pixels [][]float32) ([]string, error) {
-	images, err := l.run.EncodeImages(ctx, pixels, true)
-	if err != nil {
-		return nil, err
-	}
-	session, err := l.run.Open(ctx, images, len(images)*l.search.NumBeams/l.search.NumBeamGroups)
+	session, err := l.run.Open(ctx, pixels, len(pixels)*l.search.NumBeams/l.search.NumBeamGroups)
 	if err != nil {
 		return nil, err
 	}
 	defer session.Close()
-	found, err := generate.Generate(ctx, session, len(images), l.search)
+	found, err := generate.Generate(ctx, session, len(pixels), l.search)
 	if err != nil {
 		return nil, err
 	}

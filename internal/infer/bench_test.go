@@ -78,15 +78,11 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkStep(b *testing.B) {
 	forEachModel(b, func(b *testing.B, r *infer.Runtime) {
 		size := r.Model.Config.Vision.ImageSize
-		images, err := r.EncodeImages(context.Background(), [][]float32{formula.Image(0, size.Height, size.Width)}, true)
-		if err != nil {
-			b.Fatal(err)
-		}
 		_, _, step, err := r.Costs()
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := r.Open(context.Background(), images, 2)
+		s, err := r.Open(context.Background(), [][]float32{formula.Image(0, size.Height, size.Width)}, 2)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -129,27 +129,18 @@ func replay(t *testing.T, g *captionGolden, profile generate.Profile) int {
 	}
 	r := infer.New(core, dev)
 	defer r.Close()
-	encoded := map[string]infer.Image{}
-	encode := func(name string) infer.Image {
-		if img, ok := encoded[name]; ok {
-			return img
-		}
+	image := func(name string) []float32 {
 		var j int
 		if _, err := fmt.Sscanf(name, "formula:%d", &j); err != nil {
 			t.Fatalf("image %q: %v", name, err)
 		}
 		size := cfg.Vision.ImageSize
-		list, err := r.EncodeImages(context.Background(), [][]float32{formula.Image(j, size.Height, size.Width)}, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		encoded[name] = list[0]
-		return list[0]
+		return formula.Image(j, size.Height, size.Width)
 	}
 	search := func(o generate.Options, names ...string) [][]generate.Caption {
-		var images []infer.Image
+		var images [][]float32
 		for _, n := range names {
-			images = append(images, encode(n))
+			images = append(images, image(n))
 		}
 		s, err := r.Open(context.Background(), images, len(images)*rows(o))
 		if err != nil {

@@ -22,7 +22,7 @@ type Runtime struct {
 	device exec.Device
 	turn   chan struct{} // holds one token: a lock that a context can stop waiting for
 
-	images map[int]*imageProgram
+	images map[imageSize]*imageProgram
 	texts  map[textSize]*textProgram
 	scores map[textSize]*scoreProgram
 	states map[stateSize]*stateProgram
@@ -35,7 +35,7 @@ type Runtime struct {
 func New(m *model.CoCa, dev exec.Device) *Runtime {
 	r := &Runtime{
 		Model: m, device: dev, turn: make(chan struct{}, 1),
-		images: map[int]*imageProgram{}, texts: map[textSize]*textProgram{},
+		images: map[imageSize]*imageProgram{}, texts: map[textSize]*textProgram{},
 		scores: map[textSize]*scoreProgram{}, states: map[stateSize]*stateProgram{},
 	}
 	r.start()
@@ -79,26 +79,61 @@ func (r *Runtime) Close() error {
 // rows for the matrix products to reach their speed, few enough for caches.
 const maxImageBatch = 8
 
+// want is what is asked of images.
+type want int
+
+const (
+	features   want = iota
+	keys            // and the keys and values of all decoder layers, for texts as a whole
+	packedKeys      // nothing but these, laid out for decode steps
+)
+
+type imageSize struct {
+	batch int
+	want  want
+}
+
 // imageProgram encodes a batch of images.
 type imageProgram struct {
 	graph *model.ImageGraph
+	keys  []*G.Node // if wanted, per decoder layer
 	*exec.Program
 }
 
-func (r *Runtime) imageProgram(batch int) (*imageProgram, error) {
-	if p := r.images[batch]; p != nil {
+func (r *Runtime) imageProgram(batch int, w want) (*imageProgram, error) {
+	size := imageSize{batch, w}
+	if p := r.images[size]; p != nil {
 		return p, nil
 	}
 	g, err := r.Model.ImageGraph(batch)
 	if err != nil {
 		return nil, err
 	}
-	p, err := exec.Compile(r.device, append([]*G.Node{g.Latent, g.Features, g.Tokens}, g.Keys...)...)
-	if err != nil {
+	p := &imageProgram{graph: g}
+	outputs := []*G.Node{g.Latent, g.Features}
+	switch w {
+	case keys:
+		p.keys = g.Keys
+	case packedKeys:
+		p.keys, outputs = r.Model.Packed(g, r.keyPrecision()), nil
+	}
+	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	r.images[batch] = &imageProgram{g, p}
-	return r.images[batch], nil
+	if p.Program, err = exec.Compile(r.device, append(outputs, p.keys...)...); err != nil {
+		return nil, err
+	}
+	r.images[size] = p
+	return p, nil
+}
+
+// keyPrecision is how images' keys and values are kept for decode steps. They are
+// activations, which int8 would need scales for; bfloat16 is half of what float32 has to read.
+func (r *Runtime) keyPrecision() op.Precision {
+	if cpu, ok := r.device.(*exec.CPU); ok && cpu.Precision() != exec.FP32 {
+		return exec.BF16
+	}
+	return exec.FP32
 }
 
 // Image is an encoded image.
@@ -116,23 +151,21 @@ func (r *Runtime) PixelCount() int {
 
 // EncodeImages encodes normalised pixels, [3, H, W] each. With keys, what
 // the decoder needs of the images is returned too.
-func (r *Runtime) EncodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
+func (r *Runtime) EncodeImages(ctx context.Context, pixels [][]float32, withKeys bool) ([]Image, error) {
 	if err := r.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer r.unlock()
-	return r.encodeImages(ctx, pixels, keys)
-}
-
-func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys bool) ([]Image, error) {
+	w := features
+	if withKeys {
+		w = keys
+	}
 	var list []Image
-	err := r.eachBatch(ctx, pixels, func(p *imageProgram, first, batch int) {
+	err := r.eachBatch(ctx, pixels, w, func(p *imageProgram, first, batch int) {
 		for i := range batch {
 			img := Image{Latent: item(p.Floats(p.graph.Latent), i, batch), Features: item(p.Floats(p.graph.Features), i, batch)}
-			if keys {
-				for _, k := range p.graph.Keys {
-					img.Keys = append(img.Keys, item(p.Floats(k), i, batch))
-				}
+			for _, k := range p.keys {
+				img.Keys = append(img.Keys, item(p.Floats(k), i, batch))
 			}
 			list = append(list, img)
 		}
@@ -142,14 +175,14 @@ func (r *Runtime) encodeImages(ctx context.Context, pixels [][]float32, keys boo
 
 // eachBatch runs images through the tower and calls use after each batch, of which
 // pixels[first] is the first image.
-func (r *Runtime) eachBatch(ctx context.Context, pixels [][]float32, use func(p *imageProgram, first, batch int)) error {
+func (r *Runtime) eachBatch(ctx context.Context, pixels [][]float32, w want, use func(p *imageProgram, first, batch int)) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
 	for first, batch := 0, 0; first < len(pixels); first += batch {
 		rest := pixels[first:]
 		batch = min(maxImageBatch, 1<<(bitLen(len(rest))-1)) // 8, 4, 2 or 1: few programs to keep
-		p, err := r.imageProgram(batch)
+		p, err := r.imageProgram(batch, w)
 		if err != nil {
 			return err
 		}
@@ -336,7 +369,7 @@ func (r *Runtime) compileAll() ([]*exec.Program, error) {
 	}
 	graphs := [][]*G.Node{append([]*G.Node{image.Features}, image.Keys...), {text.Features}}
 	if !r.Model.Config.Text.NoCausalMask {
-		step, err := r.Model.StepGraph(1, r.Model.NewState(1, 1))
+		step, err := r.Model.StepGraph(1, r.Model.NewState(1, 1, r.keyPrecision()))
 		if err != nil {
 			return nil, err
 		}

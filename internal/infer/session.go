@@ -43,23 +43,9 @@ type history struct {
 	hide  bool    // the next key of the text tower is hidden
 }
 
-// Open begins a session of up to slots rows on the given images, which must
-// have been encoded with keys.
-func (r *Runtime) Open(ctx context.Context, images []Image, slots int) (*Session, error) {
-	if err := r.lock(ctx); err != nil {
-		return nil, err
-	}
-	st, err := r.load(images, slots)
-	if err != nil {
-		r.unlock()
-		return nil, err
-	}
-	return &Session{r: r, state: st}, nil
-}
-
-// OpenPixels is EncodeImages and Open in one: the images' keys, which are large, go
-// straight to where steps read them.
-func (r *Runtime) OpenPixels(ctx context.Context, pixels [][]float32, slots int) (s *Session, err error) {
+// Open encodes images, normalised pixels [3, H, W] each, and begins a session of up to
+// slots rows on them. Their keys, which are large, go straight to where steps read them.
+func (r *Runtime) Open(ctx context.Context, pixels [][]float32, slots int) (s *Session, err error) {
 	if err := r.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -69,8 +55,8 @@ func (r *Runtime) OpenPixels(ctx context.Context, pixels [][]float32, slots int)
 		}
 	}()
 	st := r.state(slots, len(pixels))
-	err = r.eachBatch(ctx, pixels, func(p *imageProgram, first, batch int) {
-		for l, k := range p.graph.Keys {
+	err = r.eachBatch(ctx, pixels, packedKeys, func(p *imageProgram, first, batch int) {
+		for l, k := range p.keys {
 			keys := p.Floats(k)
 			copy(op.Floats(st.Keys[l])[first*(len(keys)/batch):], keys)
 		}
@@ -88,24 +74,10 @@ func (r *Runtime) state(slots, images int) *stateProgram {
 	st := r.states[size]
 	if st == nil {
 		clear(r.states)
-		st = &stateProgram{r.Model.NewState(slots, images), map[int]*stepProgram{}}
+		st = &stateProgram{r.Model.NewState(slots, images, r.keyPrecision()), map[int]*stepProgram{}}
 		r.states[size] = st
 	}
 	return st
-}
-
-// load puts the images' keys in the memory for a session.
-func (r *Runtime) load(images []Image, slots int) (*stateProgram, error) {
-	st := r.state(slots, len(images))
-	for i, img := range images {
-		if len(img.Keys) != len(st.Keys) {
-			return nil, fmt.Errorf("image %d: want the keys of %d layers, got %d", i, len(st.Keys), len(img.Keys))
-		}
-		for l, k := range img.Keys {
-			copy(op.Floats(st.Keys[l])[i*len(k):], k)
-		}
-	}
-	return st, nil
 }
 
 // Close ends the session and lets others use the runtime.

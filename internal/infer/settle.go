@@ -54,7 +54,7 @@ func (r *Runtime) settle(ctx context.Context) error {
 	if !ok || r.settled || cpu.Precision() != exec.Int8 {
 		return nil
 	}
-	p, err := r.imageProgram(1)
+	p, err := r.imageProgram(1, keys)
 	if err != nil {
 		return err
 	}

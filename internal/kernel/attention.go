@@ -14,10 +14,6 @@ type Attention struct {
 	QRow, KRow, VRow       int
 	QBatch, KBatch, VBatch int // QBatch 0: every item has the same queries
 
-	// KVIndex, if not nil, makes item b read the keys and values of item
-	// KVIndex[b]: the beams of one image share them.
-	KVIndex []int32
-
 	Causal bool   // query i sees key j only if j ≤ i
 	Hidden []bool // [Batch·TK] or nil: keys that no query of the item sees; key 0 is never hidden
 
@@ -71,19 +67,8 @@ func (a *Attention) check() {
 		_ = a.Hidden[a.Batch*a.TK-1]
 	}
 	_ = a.Q[(a.Batch-1)*a.QBatch+(a.TQ-1)*a.QRow+d-1]
-	for b := range a.Batch {
-		item := a.item(b)
-		_ = a.K[item*a.KBatch+(a.TK-1)*a.KRow+d-1]
-		_ = a.V[item*a.VBatch+(a.TK-1)*a.VRow+d-1]
-	}
-}
-
-// item is the item whose keys and values item b reads.
-func (a *Attention) item(b int) int {
-	if a.KVIndex != nil {
-		return int(a.KVIndex[b])
-	}
-	return b
+	_ = a.K[(a.Batch-1)*a.KBatch+(a.TK-1)*a.KRow+d-1]
+	_ = a.V[(a.Batch-1)*a.VBatch+(a.TK-1)*a.VRow+d-1]
 }
 
 // visible is the number of keys that query q may look at, hidden ones included.
@@ -104,11 +89,11 @@ func (a *Attention) query(b, head, q int) []float32 {
 }
 
 func (a *Attention) key(b, head, j int) []float32 {
-	return a.K[a.item(b)*a.KBatch+j*a.KRow+head*a.HeadDim:]
+	return a.K[b*a.KBatch+j*a.KRow+head*a.HeadDim:]
 }
 
 func (a *Attention) value(b, head, j int) []float32 {
-	return a.V[a.item(b)*a.VBatch+j*a.VRow+head*a.HeadDim:]
+	return a.V[b*a.VBatch+j*a.VRow+head*a.HeadDim:]
 }
 
 func (a *Attention) out(b, head, q int) []float32 {

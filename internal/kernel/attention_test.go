@@ -9,10 +9,6 @@ import (
 // attention64 is the oracle: one head of one query in float64.
 func (a *Attention) attention64(b, head, q int) (weights, out []float64) {
 	weights, out = make([]float64, a.TK), make([]float64, a.HeadDim)
-	item := b
-	if a.KVIndex != nil {
-		item = int(a.KVIndex[b])
-	}
 	at := head * a.HeadDim
 	query := a.Q[b*a.QBatch+q*a.QRow+at:]
 	top := math.Inf(-1)
@@ -21,7 +17,7 @@ func (a *Attention) attention64(b, head, q int) (weights, out []float64) {
 			weights[j] = math.Inf(-1)
 			continue
 		}
-		key := a.K[item*a.KBatch+j*a.KRow+at:]
+		key := a.K[b*a.KBatch+j*a.KRow+at:]
 		for d := range a.HeadDim {
 			weights[j] += float64(query[d]) * float64(key[d])
 		}
@@ -35,7 +31,7 @@ func (a *Attention) attention64(b, head, q int) (weights, out []float64) {
 	}
 	for j := range weights {
 		weights[j] /= sum
-		value := a.V[item*a.VBatch+j*a.VRow+at:]
+		value := a.V[b*a.VBatch+j*a.VRow+at:]
 		for d := range out {
 			out[d] += weights[j] * float64(value[d])
 		}
@@ -45,7 +41,7 @@ func (a *Attention) attention64(b, head, q int) (weights, out []float64) {
 
 type attentionCase struct {
 	batch, heads, headDim, tq, tk int
-	causal, hidden, shared, fused bool
+	causal, hidden, fused         bool
 }
 
 func (c attentionCase) String() string {
@@ -53,7 +49,7 @@ func (c attentionCase) String() string {
 	for _, flag := range []struct {
 		set  bool
 		name string
-	}{{c.causal, " causal"}, {c.hidden, " hidden"}, {c.shared, " shared"}, {c.fused, " fused"}} {
+	}{{c.causal, " causal"}, {c.hidden, " hidden"}, {c.fused, " fused"}} {
 		if flag.set {
 			s += flag.name
 		}
@@ -79,11 +75,6 @@ func (c attentionCase) make(seed uint64) (*Attention, *guarded) {
 			a.QBatch = 0 // the pooler's queries
 		}
 	}
-	if c.shared {
-		for b := range c.batch {
-			a.KVIndex = append(a.KVIndex, int32(b/3))
-		}
-	}
 	if c.hidden {
 		for range c.batch * c.tk {
 			a.Hidden = append(a.Hidden, r.IntN(3) == 0)
@@ -93,23 +84,23 @@ func (c attentionCase) make(seed uint64) (*Attention, *guarded) {
 }
 
 var attentionCases = []attentionCase{
-	{1, 2, 64, 50, 50, false, false, false, true},
-	{2, 3, 64, 77, 77, true, false, false, true},
-	{2, 2, 64, 76, 76, true, true, false, true},
-	{1, 1, 64, 257, 257, false, false, false, true},
-	{1, 1, 80, 577, 577, false, false, false, true},
-	{2, 2, 96, 40, 257, false, false, false, false},
-	{1, 2, 32, 33, 65, true, false, false, false},
-	{1, 1, 128, 9, 12, false, true, false, false},
-	{7, 2, 64, 1, 256, false, false, true, false},
-	{20, 1, 64, 1, 30, false, false, true, false},
-	{4, 1, 64, 5, 255, false, false, true, false},
-	{3, 2, 5, 7, 7, true, true, false, true},
-	{2, 3, 13, 70, 70, true, false, false, true},
-	{2, 2, 16, 37, 37, true, true, false, true},
-	{2, 1, 1, 33, 3, false, false, false, false},
-	{1, 1, 64, 1, 1, true, false, false, true},
-	{1, 1, 16, 12, 2, false, false, false, false},
+	{1, 2, 64, 50, 50, false, false, true},
+	{2, 3, 64, 77, 77, true, false, true},
+	{2, 2, 64, 76, 76, true, true, true},
+	{1, 1, 64, 257, 257, false, false, true},
+	{1, 1, 80, 577, 577, false, false, true},
+	{2, 2, 96, 40, 257, false, false, false},
+	{1, 2, 32, 33, 65, true, false, false},
+	{1, 1, 128, 9, 12, false, true, false},
+	{7, 2, 64, 1, 256, false, false, false},
+	{20, 1, 64, 1, 30, false, false, false},
+	{4, 1, 64, 5, 255, false, false, false},
+	{3, 2, 5, 7, 7, true, true, true},
+	{2, 3, 13, 70, 70, true, false, true},
+	{2, 2, 16, 37, 37, true, true, true},
+	{2, 1, 1, 33, 3, false, false, false},
+	{1, 1, 64, 1, 1, true, false, true},
+	{1, 1, 16, 12, 2, false, false, false},
 }
 
 func TestAttention(t *testing.T) {
@@ -164,7 +155,7 @@ func TestAttentionBatchDoesNotMatter(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		for _, c := range []attentionCase{
 			{batch: 4, heads: 2, headDim: 64, tq: 50, tk: 50, fused: true},
-			{batch: 6, heads: 2, headDim: 64, tq: 1, tk: 100, shared: true},
+			{batch: 6, heads: 2, headDim: 64, tq: 1, tk: 100},
 		} {
 			a, _ := c.make(1)
 			a.Run(nil)
@@ -172,12 +163,7 @@ func TestAttentionBatchDoesNotMatter(t *testing.T) {
 			for b := range c.batch {
 				one := *a
 				one.Batch, one.Q = 1, a.Q[b*a.QBatch:]
-				one.KVIndex = nil
-				item := b
-				if c.shared {
-					item = int(a.KVIndex[b])
-				}
-				one.K, one.V = a.K[item*a.KBatch:], a.V[item*a.VBatch:]
+				one.K, one.V = a.K[b*a.KBatch:], a.V[b*a.VBatch:]
 				size := c.tq * c.heads * c.headDim
 				one.Dst = make([]float32, size)
 				one.Run(nil)
@@ -305,12 +291,11 @@ func TestAttentionDoesNotAllocate(t *testing.T) {
 func BenchmarkAttention(b *testing.B) {
 	pool := benchPool(b)
 	for _, c := range []attentionCase{
-		{1, 16, 64, 257, 257, false, false, false, true},
-		{1, 12, 64, 50, 50, false, false, false, true},
-		{32, 3, 64, 65, 65, false, false, false, true},
-		{1, 12, 64, 77, 77, true, false, false, true},
-		{1, 8, 96, 256, 257, false, false, false, false},
-		{6, 12, 64, 1, 256, false, false, true, false},
+		{1, 16, 64, 257, 257, false, false, true},
+		{1, 12, 64, 50, 50, false, false, true},
+		{32, 3, 64, 65, 65, false, false, true},
+		{1, 12, 64, 77, 77, true, false, true},
+		{1, 8, 96, 256, 257, false, false, false},
 	} {
 		b.Run(c.String(), func(b *testing.B) {
 			a, _ := c.make(1)

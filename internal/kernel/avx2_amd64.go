@@ -10,25 +10,29 @@ package kernel
 //go:noescape
 func transpose8AVX2(rows int, n int, dst *float32, dstRow int, src *float32, srcRow int)
 
-// tile1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip1AVX2 stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip1AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip2AVX2 stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip2AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip3AVX2 stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip3AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip4AVX2 stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip4AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tile5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j].
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.
@@ -42,25 +46,29 @@ func tile5AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *flo
 //go:noescape
 func tile6AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
-// tileWide1AVX2 stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide1AVX2 stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide1AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide1AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide2AVX2 stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide2AVX2 stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide2AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide2AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide3AVX2 stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide3AVX2 stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide3AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide3AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide4AVX2 stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide4AVX2 stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide4AVX2(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide4AVX2(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tileWide5AVX2 stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.
@@ -160,11 +168,11 @@ func largestAVX2(n int, x *float32) uint32
 //go:noescape
 func quantizeAVX2(n int, dst *uint8, x *float32, inverse float32)
 
-// dequantizeAVX2 replaces the integer c[i·32+j] by the float (c[i·32+j]-correction[j])·scale[j]·rowScale[i],
-// i < rows, j < 32. rows > 0.
+// dequantizeAVX2 replaces the integer c[i·cols+j] by the float (c[i·cols+j]-correction[j])·scale[j]·rowScale[i],
+// i < rows, j < cols. rows > 0, and cols is a multiple of 32 above 0.
 //
 //go:noescape
-func dequantizeAVX2(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
+func dequantizeAVX2(rows int, cols int, c *float32, correction *int32, scale *float32, rowScale *float32)
 
 // peakAVX2 does n > 0 rounds of 14 independent multiply-adds.
 func peakAVX2(n int)

@@ -4,45 +4,53 @@
 
 package kernel
 
-// tile1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip1AVX512 stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile1AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip1AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip2AVX512 stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile2AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip2AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip3AVX512 stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile3AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip3AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip4AVX512 stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile4AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip4AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip5AVX512 stores in c[i·cRow+32p+j], i < 5, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile5AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip5AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip6AVX512 stores in c[i·cRow+32p+j], i < 6, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile6AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip6AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip7AVX512 stores in c[i·cRow+32p+j], i < 7, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile7AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip7AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tile8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
+// strip8AVX512 stores in c[i·cRow+32p+j], i < 8, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j] for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tile8AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func strip8AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tile9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j].
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.
@@ -80,45 +88,53 @@ func tile13AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *
 //go:noescape
 func tile14AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
 
-// tileWide1AVX512 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide1AVX512 stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide1AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide1AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide2AVX512 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide2AVX512 stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide2AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide2AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide3AVX512 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide3AVX512 stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide3AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide3AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide4AVX512 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide4AVX512 stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide4AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide4AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide5AVX512 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide5AVX512 stores in c[i·cRow+32p+j], i < 5, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide5AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide5AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide6AVX512 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide6AVX512 stores in c[i·cRow+32p+j], i < 6, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide6AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide6AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide7AVX512 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide7AVX512 stores in c[i·cRow+32p+j], i < 7, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide7AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide7AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileWide8AVX512 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
+// stripWide8AVX512 stores in c[i·cRow+32p+j], i < 8, p < panels, j < 32, the sum over k < n of
+// a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileWide8AVX512(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripWide8AVX512(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tileWide9AVX512 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[2k·stride+i]·b[k·32+j].low + a[(2k+1)·stride+i]·b[k·32+j].high, where a word of b is a pair of bfloat16 values.
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.
@@ -257,11 +273,11 @@ func largestAVX512(n int, x *float32) uint32
 //go:noescape
 func quantizeAVX512(n int, dst *uint8, x *float32, inverse float32)
 
-// dequantizeAVX512 replaces the integer c[i·32+j] by the float (c[i·32+j]-correction[j])·scale[j]·rowScale[i],
-// i < rows, j < 32. rows > 0.
+// dequantizeAVX512 replaces the integer c[i·cols+j] by the float (c[i·cols+j]-correction[j])·scale[j]·rowScale[i],
+// i < rows, j < cols. rows > 0, and cols is a multiple of 32 above 0.
 //
 //go:noescape
-func dequantizeAVX512(rows int, c *float32, correction *int32, scale *float32, rowScale *float32)
+func dequantizeAVX512(rows int, cols int, c *float32, correction *int32, scale *float32, rowScale *float32)
 
 // peakAVX512 does n > 0 rounds of 14 independent multiply-adds.
 func peakAVX512(n int)

@@ -4,45 +4,53 @@
 
 package kernel
 
-// tilePairs1AVX512BF16 stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs1AVX512BF16 stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs1AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs1AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs2AVX512BF16 stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs2AVX512BF16 stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs2AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs2AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs3AVX512BF16 stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs3AVX512BF16 stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs3AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs3AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs4AVX512BF16 stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs4AVX512BF16 stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs4AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs4AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs5AVX512BF16 stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs5AVX512BF16 stores in c[i·cRow+32p+j], i < 5, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs5AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs5AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs6AVX512BF16 stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs6AVX512BF16 stores in c[i·cRow+32p+j], i < 6, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs6AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs6AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs7AVX512BF16 stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs7AVX512BF16 stores in c[i·cRow+32p+j], i < 7, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs7AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs7AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tilePairs8AVX512BF16 stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
+// stripPairs8AVX512BF16 stores in c[i·cRow+32p+j], i < 8, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tilePairs8AVX512BF16(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripPairs8AVX512BF16(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tilePairs9AVX512BF16 stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word is a pair of bfloat16 values and the product their dot product.
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.

@@ -4,45 +4,53 @@
 
 package kernel
 
-// tileBytes1AVX512VNNI stores in c[i·32+j], i < 1, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes1AVX512VNNI stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes1AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes1AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes2AVX512VNNI stores in c[i·32+j], i < 2, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes2AVX512VNNI stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes2AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes2AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes3AVX512VNNI stores in c[i·32+j], i < 3, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes3AVX512VNNI stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes3AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes3AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes4AVX512VNNI stores in c[i·32+j], i < 4, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes4AVX512VNNI stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes4AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes4AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes5AVX512VNNI stores in c[i·32+j], i < 5, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes5AVX512VNNI stores in c[i·cRow+32p+j], i < 5, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes5AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes5AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes6AVX512VNNI stores in c[i·32+j], i < 6, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes6AVX512VNNI stores in c[i·cRow+32p+j], i < 6, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes6AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes6AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes7AVX512VNNI stores in c[i·32+j], i < 7, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes7AVX512VNNI stores in c[i·cRow+32p+j], i < 7, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes7AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes7AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes8AVX512VNNI stores in c[i·32+j], i < 8, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes8AVX512VNNI stores in c[i·cRow+32p+j], i < 8, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes8AVX512VNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes8AVX512VNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tileBytes9AVX512VNNI stores in c[i·32+j], i < 9, j < 32, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.

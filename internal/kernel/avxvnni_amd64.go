@@ -4,25 +4,29 @@
 
 package kernel
 
-// tileBytes1AVXVNNI stores in c[i·32+j], i < 1, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes1AVXVNNI stores in c[i·cRow+32p+j], i < 1, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes1AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes1AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes2AVXVNNI stores in c[i·32+j], i < 2, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes2AVXVNNI stores in c[i·cRow+32p+j], i < 2, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes2AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes2AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes3AVXVNNI stores in c[i·32+j], i < 3, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes3AVXVNNI stores in c[i·cRow+32p+j], i < 3, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes3AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes3AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
-// tileBytes4AVXVNNI stores in c[i·32+j], i < 4, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
+// stripBytes4AVXVNNI stores in c[i·cRow+32p+j], i < 4, p < panels, j < 32, the sum over k < n of
+// a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product for b = b[32n·p:]. n > 0.
 //
 //go:noescape
-func tileBytes4AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+func stripBytes4AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 
 // tileBytes5AVXVNNI stores in c[i·32+j], i < 5, j < 16, the sum over k < n of a[k·stride+i]·b[k·32+j], where a word of a is four unsigned bytes, one of b four signed bytes, and the product their dot product.
 // In every four steps it asks memory for 128 bytes of what lies from ahead on.

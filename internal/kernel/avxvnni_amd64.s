@@ -4,277 +4,580 @@
 
 #include "textflag.h"
 
-// func tileBytes1AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+// func stripBytes1AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 // Requires: AVX, AVX-VNNI, MMX+
-TEXT ·tileBytes1AVXVNNI(SB), NOSPLIT, $0-48
-	MOVQ   n+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+TEXT ·stripBytes1AVXVNNI(SB), NOSPLIT, $0-56
+	MOVQ  panels+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  b+32(FP), SI
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	MOVQ  c+40(FP), R8
+	MOVQ  cRow+48(FP), R9
+	SHLQ  $0x02, R9
+	MOVQ  CX, R9
+	IMULQ BX, R9
+	MOVQ  CX, R10
+	SHLQ  $0x07, R10
+
+panel:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
-	JZ     tail
+	MOVQ   CX, R11
+	SHRQ   $0x02, R11
+	JZ     at0_tail
 
-loop:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+at0_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
-	PREFETCHT1   8320(BX)
-	VMOVUPS      128(BX), Y2
-	VMOVUPS      160(BX), Y3
-	VBROADCASTSS (CX)(DX*1), Y4
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VBROADCASTSS (DX)(BX*1), Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
-	PREFETCHT1   8448(BX)
-	VMOVUPS      256(BX), Y2
-	VMOVUPS      288(BX), Y3
-	VBROADCASTSS (CX)(DX*2), Y4
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VBROADCASTSS (DX)(BX*2), Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
-	PREFETCHT1   8576(BX)
-	VMOVUPS      384(BX), Y2
-	VMOVUPS      416(BX), Y3
-	VBROADCASTSS (CX)(DI*1), Y4
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VBROADCASTSS (DX)(DI*1), Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
-	LEAQ         (CX)(DX*4), CX
-	ADDQ         $+512, BX
-	DECQ         R8
-	JNZ          loop
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R11
+	JNZ          at0_loop
 
-tail:
-	ANDQ $0x03, AX
-	JZ   store
+at0_tail:
+	MOVQ CX, R11
+	ANDQ $0x03, R11
+	JZ   at0_store
 
-single:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+at0_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
-	ADDQ         DX, CX
-	ADDQ         $+128, BX
-	DECQ         AX
-	JNZ          single
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R11
+	JNZ          at0_single
 
-store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
+at0_store:
+	SUBQ    R9, DX
+	MOVQ    R8, R11
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    $0x40, R8
+	SUBQ    R10, SI
+	ADDQ    $0x40, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    CX, R11
+	SHRQ    $0x02, R11
+	JZ      at64_tail
+
+at64_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y2
+	VMOVUPS      160(SI), Y3
+	VBROADCASTSS (DX)(BX*1), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VBROADCASTSS (DX)(BX*2), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VBROADCASTSS (DX)(DI*1), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R11
+	JNZ          at64_loop
+
+at64_tail:
+	MOVQ CX, R11
+	ANDQ $0x03, R11
+	JZ   at64_store
+
+at64_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y2, Y4, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x5d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y3, Y4, Y1
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R11
+	JNZ          at64_single
+
+at64_store:
+	SUBQ    R9, DX
+	MOVQ    R8, R11
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, SI
+	DECQ    AX
+	JNZ     panel
 	VZEROUPPER
 	RET
 
-// func tileBytes2AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+// func stripBytes2AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 // Requires: AVX, AVX-VNNI, MMX+
-TEXT ·tileBytes2AVXVNNI(SB), NOSPLIT, $0-48
-	MOVQ   n+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+TEXT ·stripBytes2AVXVNNI(SB), NOSPLIT, $0-56
+	MOVQ  panels+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  b+32(FP), SI
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	MOVQ  c+40(FP), R8
+	MOVQ  cRow+48(FP), R9
+	SHLQ  $0x02, R9
+	MOVQ  CX, R10
+	IMULQ BX, R10
+	MOVQ  CX, R11
+	SHLQ  $0x07, R11
+
+panel:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
-	JZ     tail
+	MOVQ   CX, R12
+	SHRQ   $0x02, R12
+	JZ     at0_tail
 
-loop:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y4
-	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+at0_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VBROADCASTSS (DX), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(DX), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
-	PREFETCHT1   8320(BX)
-	VMOVUPS      128(BX), Y4
-	VMOVUPS      160(BX), Y5
-	VBROADCASTSS (CX)(DX*1), Y6
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VBROADCASTSS (DX)(BX*1), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
-	VBROADCASTSS 4(CX)(DX*1), Y6
+	VBROADCASTSS 4(DX)(BX*1), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
-	PREFETCHT1   8448(BX)
-	VMOVUPS      256(BX), Y4
-	VMOVUPS      288(BX), Y5
-	VBROADCASTSS (CX)(DX*2), Y6
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y4
+	VMOVUPS      288(SI), Y5
+	VBROADCASTSS (DX)(BX*2), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
-	VBROADCASTSS 4(CX)(DX*2), Y6
+	VBROADCASTSS 4(DX)(BX*2), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
-	PREFETCHT1   8576(BX)
-	VMOVUPS      384(BX), Y4
-	VMOVUPS      416(BX), Y5
-	VBROADCASTSS (CX)(DI*1), Y6
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VBROADCASTSS (DX)(DI*1), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y6
+	VBROADCASTSS 4(DX)(DI*1), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
-	LEAQ         (CX)(DX*4), CX
-	ADDQ         $+512, BX
-	DECQ         R8
-	JNZ          loop
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at0_loop
 
-tail:
-	ANDQ $0x03, AX
-	JZ   store
+at0_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at0_store
 
-single:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y4
-	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+at0_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VBROADCASTSS (DX), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(DX), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
-	ADDQ         DX, CX
-	ADDQ         $+128, BX
-	DECQ         AX
-	JNZ          single
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at0_single
 
-store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 128(SI)
-	VMOVUPS Y3, 160(SI)
+at0_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    R11, SI
+	ADDQ    $0x40, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    CX, R12
+	SHRQ    $0x02, R12
+	JZ      at64_tail
+
+at64_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VBROADCASTSS (DX), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
+	VBROADCASTSS 4(DX), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	VBROADCASTSS (DX)(BX*1), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
+	VBROADCASTSS 4(DX)(BX*1), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y4
+	VMOVUPS      288(SI), Y5
+	VBROADCASTSS (DX)(BX*2), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
+	VBROADCASTSS 4(DX)(BX*2), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y4
+	VMOVUPS      416(SI), Y5
+	VBROADCASTSS (DX)(DI*1), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
+	VBROADCASTSS 4(DX)(DI*1), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at64_loop
+
+at64_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at64_store
+
+at64_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VBROADCASTSS (DX), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y4, Y6, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y5, Y6, Y1
+	VBROADCASTSS 4(DX), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y4, Y6, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y5, Y6, Y3
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at64_single
+
+at64_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, SI
+	DECQ    AX
+	JNZ     panel
 	VZEROUPPER
 	RET
 
-// func tileBytes3AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+// func stripBytes3AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 // Requires: AVX, AVX-VNNI, MMX+
-TEXT ·tileBytes3AVXVNNI(SB), NOSPLIT, $0-48
-	MOVQ   n+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+TEXT ·stripBytes3AVXVNNI(SB), NOSPLIT, $0-56
+	MOVQ  panels+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  b+32(FP), SI
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	MOVQ  c+40(FP), R8
+	MOVQ  cRow+48(FP), R9
+	SHLQ  $0x02, R9
+	MOVQ  CX, R10
+	IMULQ BX, R10
+	MOVQ  CX, R11
+	SHLQ  $0x07, R11
+
+panel:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
-	JZ     tail
+	MOVQ   CX, R12
+	SHRQ   $0x02, R12
+	JZ     at0_tail
 
-loop:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y6
-	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+at0_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VBROADCASTSS (DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
-	PREFETCHT1   8320(BX)
-	VMOVUPS      128(BX), Y6
-	VMOVUPS      160(BX), Y7
-	VBROADCASTSS (CX)(DX*1), Y8
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y6
+	VMOVUPS      160(SI), Y7
+	VBROADCASTSS (DX)(BX*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
-	VBROADCASTSS 4(CX)(DX*1), Y8
+	VBROADCASTSS 4(DX)(BX*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
-	VBROADCASTSS 8(CX)(DX*1), Y8
+	VBROADCASTSS 8(DX)(BX*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
-	PREFETCHT1   8448(BX)
-	VMOVUPS      256(BX), Y6
-	VMOVUPS      288(BX), Y7
-	VBROADCASTSS (CX)(DX*2), Y8
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y6
+	VMOVUPS      288(SI), Y7
+	VBROADCASTSS (DX)(BX*2), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
-	VBROADCASTSS 4(CX)(DX*2), Y8
+	VBROADCASTSS 4(DX)(BX*2), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
-	VBROADCASTSS 8(CX)(DX*2), Y8
+	VBROADCASTSS 8(DX)(BX*2), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
-	PREFETCHT1   8576(BX)
-	VMOVUPS      384(BX), Y6
-	VMOVUPS      416(BX), Y7
-	VBROADCASTSS (CX)(DI*1), Y8
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y6
+	VMOVUPS      416(SI), Y7
+	VBROADCASTSS (DX)(DI*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y8
+	VBROADCASTSS 4(DX)(DI*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y8
+	VBROADCASTSS 8(DX)(DI*1), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
-	LEAQ         (CX)(DX*4), CX
-	ADDQ         $+512, BX
-	DECQ         R8
-	JNZ          loop
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at0_loop
 
-tail:
-	ANDQ $0x03, AX
-	JZ   store
+at0_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at0_store
 
-single:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y6
-	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+at0_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VBROADCASTSS (DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(DX), Y8
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
-	ADDQ         DX, CX
-	ADDQ         $+128, BX
-	DECQ         AX
-	JNZ          single
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at0_single
 
-store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 128(SI)
-	VMOVUPS Y3, 160(SI)
-	VMOVUPS Y4, 256(SI)
-	VMOVUPS Y5, 288(SI)
+at0_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    R11, SI
+	ADDQ    $0x40, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    CX, R12
+	SHRQ    $0x02, R12
+	JZ      at64_tail
+
+at64_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VBROADCASTSS (DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
+	VBROADCASTSS 4(DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
+	VBROADCASTSS 8(DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y6
+	VMOVUPS      160(SI), Y7
+	VBROADCASTSS (DX)(BX*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
+	VBROADCASTSS 4(DX)(BX*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
+	VBROADCASTSS 8(DX)(BX*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y6
+	VMOVUPS      288(SI), Y7
+	VBROADCASTSS (DX)(BX*2), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
+	VBROADCASTSS 4(DX)(BX*2), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
+	VBROADCASTSS 8(DX)(BX*2), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y6
+	VMOVUPS      416(SI), Y7
+	VBROADCASTSS (DX)(DI*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
+	VBROADCASTSS 4(DX)(DI*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
+	VBROADCASTSS 8(DX)(DI*1), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at64_loop
+
+at64_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at64_store
+
+at64_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VBROADCASTSS (DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xc6; // {vex} VPDPBUSD Y6, Y8, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xcf; // {vex} VPDPBUSD Y7, Y8, Y1
+	VBROADCASTSS 4(DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xd6; // {vex} VPDPBUSD Y6, Y8, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xdf; // {vex} VPDPBUSD Y7, Y8, Y3
+	VBROADCASTSS 8(DX), Y8
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xe6; // {vex} VPDPBUSD Y6, Y8, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xef; // {vex} VPDPBUSD Y7, Y8, Y5
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at64_single
+
+at64_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, SI
+	DECQ    AX
+	JNZ     panel
 	VZEROUPPER
 	RET
 
-// func tileBytes4AVXVNNI(n int, a *float32, stride int, b *float32, c *float32, ahead *float32)
+// func stripBytes4AVXVNNI(panels int, n int, a *float32, stride int, b *float32, c *float32, cRow int)
 // Requires: AVX, AVX-VNNI, MMX+
-TEXT ·tileBytes4AVXVNNI(SB), NOSPLIT, $0-48
-	MOVQ   n+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), DI
+TEXT ·stripBytes4AVXVNNI(SB), NOSPLIT, $0-56
+	MOVQ  panels+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  b+32(FP), SI
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	MOVQ  c+40(FP), R8
+	MOVQ  cRow+48(FP), R9
+	SHLQ  $0x02, R9
+	MOVQ  CX, R10
+	IMULQ BX, R10
+	MOVQ  CX, R11
+	SHLQ  $0x07, R11
+
+panel:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -283,110 +586,241 @@ TEXT ·tileBytes4AVXVNNI(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   AX, R8
-	SHRQ   $0x02, R8
-	JZ     tail
+	MOVQ   CX, R12
+	SHRQ   $0x02, R12
+	JZ     at0_tail
 
-loop:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y8
-	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+at0_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
-	PREFETCHT1   8320(BX)
-	VMOVUPS      128(BX), Y8
-	VMOVUPS      160(BX), Y9
-	VBROADCASTSS (CX)(DX*1), Y10
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y8
+	VMOVUPS      160(SI), Y9
+	VBROADCASTSS (DX)(BX*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
-	VBROADCASTSS 4(CX)(DX*1), Y10
+	VBROADCASTSS 4(DX)(BX*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
-	VBROADCASTSS 8(CX)(DX*1), Y10
+	VBROADCASTSS 8(DX)(BX*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
-	VBROADCASTSS 12(CX)(DX*1), Y10
+	VBROADCASTSS 12(DX)(BX*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
-	PREFETCHT1   8448(BX)
-	VMOVUPS      256(BX), Y8
-	VMOVUPS      288(BX), Y9
-	VBROADCASTSS (CX)(DX*2), Y10
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y8
+	VMOVUPS      288(SI), Y9
+	VBROADCASTSS (DX)(BX*2), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
-	VBROADCASTSS 4(CX)(DX*2), Y10
+	VBROADCASTSS 4(DX)(BX*2), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
-	VBROADCASTSS 8(CX)(DX*2), Y10
+	VBROADCASTSS 8(DX)(BX*2), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
-	VBROADCASTSS 12(CX)(DX*2), Y10
+	VBROADCASTSS 12(DX)(BX*2), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
-	PREFETCHT1   8576(BX)
-	VMOVUPS      384(BX), Y8
-	VMOVUPS      416(BX), Y9
-	VBROADCASTSS (CX)(DI*1), Y10
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      416(SI), Y9
+	VBROADCASTSS (DX)(DI*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
-	VBROADCASTSS 4(CX)(DI*1), Y10
+	VBROADCASTSS 4(DX)(DI*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
-	VBROADCASTSS 8(CX)(DI*1), Y10
+	VBROADCASTSS 8(DX)(DI*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
-	VBROADCASTSS 12(CX)(DI*1), Y10
+	VBROADCASTSS 12(DX)(DI*1), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
-	LEAQ         (CX)(DX*4), CX
-	ADDQ         $+512, BX
-	DECQ         R8
-	JNZ          loop
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at0_loop
 
-tail:
-	ANDQ $0x03, AX
-	JZ   store
+at0_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at0_store
 
-single:
-	PREFETCHT1   8192(BX)
-	VMOVUPS      (BX), Y8
-	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+at0_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(DX), Y10
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
-	ADDQ         DX, CX
-	ADDQ         $+128, BX
-	DECQ         AX
-	JNZ          single
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at0_single
 
-store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 128(SI)
-	VMOVUPS Y3, 160(SI)
-	VMOVUPS Y4, 256(SI)
-	VMOVUPS Y5, 288(SI)
-	VMOVUPS Y6, 384(SI)
-	VMOVUPS Y7, 416(SI)
+at0_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y6, (R12)
+	VMOVUPS Y7, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    R11, SI
+	ADDQ    $0x40, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    CX, R12
+	SHRQ    $0x02, R12
+	JZ      at64_tail
+
+at64_loop:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
+	VBROADCASTSS 4(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
+	VBROADCASTSS 8(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
+	VBROADCASTSS 12(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
+	PREFETCHT1   8320(SI)
+	VMOVUPS      128(SI), Y8
+	VMOVUPS      160(SI), Y9
+	VBROADCASTSS (DX)(BX*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
+	VBROADCASTSS 4(DX)(BX*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
+	VBROADCASTSS 8(DX)(BX*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
+	VBROADCASTSS 12(DX)(BX*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
+	PREFETCHT1   8448(SI)
+	VMOVUPS      256(SI), Y8
+	VMOVUPS      288(SI), Y9
+	VBROADCASTSS (DX)(BX*2), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
+	VBROADCASTSS 4(DX)(BX*2), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
+	VBROADCASTSS 8(DX)(BX*2), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
+	VBROADCASTSS 12(DX)(BX*2), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
+	PREFETCHT1   8576(SI)
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      416(SI), Y9
+	VBROADCASTSS (DX)(DI*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
+	VBROADCASTSS 4(DX)(DI*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
+	VBROADCASTSS 8(DX)(DI*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
+	VBROADCASTSS 12(DX)(DI*1), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
+	LEAQ         (DX)(BX*4), DX
+	ADDQ         $+512, SI
+	DECQ         R12
+	JNZ          at64_loop
+
+at64_tail:
+	MOVQ CX, R12
+	ANDQ $0x03, R12
+	JZ   at64_store
+
+at64_single:
+	PREFETCHT1   8192(SI)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} VPDPBUSD Y8, Y10, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc9; // {vex} VPDPBUSD Y9, Y10, Y1
+	VBROADCASTSS 4(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd0; // {vex} VPDPBUSD Y8, Y10, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd9; // {vex} VPDPBUSD Y9, Y10, Y3
+	VBROADCASTSS 8(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe0; // {vex} VPDPBUSD Y8, Y10, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe9; // {vex} VPDPBUSD Y9, Y10, Y5
+	VBROADCASTSS 12(DX), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf0; // {vex} VPDPBUSD Y8, Y10, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf9; // {vex} VPDPBUSD Y9, Y10, Y7
+	ADDQ         BX, DX
+	ADDQ         $+128, SI
+	DECQ         R12
+	JNZ          at64_single
+
+at64_store:
+	SUBQ    R10, DX
+	MOVQ    R8, R12
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, 32(R12)
+	ADDQ    R9, R12
+	VMOVUPS Y6, (R12)
+	VMOVUPS Y7, 32(R12)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, SI
+	DECQ    AX
+	JNZ     panel
 	VZEROUPPER
 	RET
 
@@ -397,10 +831,10 @@ TEXT ·tileBytes5AVXVNNI(SB), NOSPLIT, $0-48
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   c+32(FP), DI
+	MOVQ   ahead+40(FP), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -473,31 +907,32 @@ loop:
 	PREFETCHT1   8576(BX)
 	VMOVUPS      384(BX), Y10
 	VMOVUPS      416(BX), Y11
-	VBROADCASTSS (CX)(R8*1), Y12
+	VBROADCASTSS (CX)(SI*1), Y12
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y10, Y12, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y11, Y12, Y1
-	VBROADCASTSS 4(CX)(R8*1), Y12
+	VBROADCASTSS 4(CX)(SI*1), Y12
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd2; // {vex} VPDPBUSD Y10, Y12, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xdb; // {vex} VPDPBUSD Y11, Y12, Y3
-	VBROADCASTSS 8(CX)(R8*1), Y12
+	VBROADCASTSS 8(CX)(SI*1), Y12
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe2; // {vex} VPDPBUSD Y10, Y12, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xeb; // {vex} VPDPBUSD Y11, Y12, Y5
-	VBROADCASTSS 12(CX)(R8*1), Y12
+	VBROADCASTSS 12(CX)(SI*1), Y12
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf2; // {vex} VPDPBUSD Y10, Y12, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xfb; // {vex} VPDPBUSD Y11, Y12, Y7
-	VBROADCASTSS 16(CX)(R8*1), Y12
+	VBROADCASTSS 16(CX)(SI*1), Y12
 	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc2; // {vex} VPDPBUSD Y10, Y12, Y8
 	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y11, Y12, Y9
-	PREFETCHT1   (DI)
-	PREFETCHT1   64(DI)
-	ADDQ         $0x80, DI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x80, R8
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+512, BX
 	DECQ         R9
 	JNZ          loop
 
 tail:
-	ANDQ $0x03, AX
+	MOVQ AX, R9
+	ANDQ $0x03, R9
 	JZ   store
 
 single:
@@ -521,20 +956,20 @@ single:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xcb; // {vex} VPDPBUSD Y11, Y12, Y9
 	ADDQ         DX, CX
 	ADDQ         $+128, BX
-	DECQ         AX
+	DECQ         R9
 	JNZ          single
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 128(SI)
-	VMOVUPS Y3, 160(SI)
-	VMOVUPS Y4, 256(SI)
-	VMOVUPS Y5, 288(SI)
-	VMOVUPS Y6, 384(SI)
-	VMOVUPS Y7, 416(SI)
-	VMOVUPS Y8, 512(SI)
-	VMOVUPS Y9, 544(SI)
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 128(DI)
+	VMOVUPS Y3, 160(DI)
+	VMOVUPS Y4, 256(DI)
+	VMOVUPS Y5, 288(DI)
+	VMOVUPS Y6, 384(DI)
+	VMOVUPS Y7, 416(DI)
+	VMOVUPS Y8, 512(DI)
+	VMOVUPS Y9, 544(DI)
 	VZEROUPPER
 	RET
 
@@ -545,10 +980,10 @@ TEXT ·tileBytes6AVXVNNI(SB), NOSPLIT, $0-48
 	MOVQ   a+8(FP), CX
 	MOVQ   stride+16(FP), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   ahead+40(FP), DI
 	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   c+32(FP), DI
+	MOVQ   ahead+40(FP), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -632,34 +1067,35 @@ loop:
 	PREFETCHT1   8576(BX)
 	VMOVUPS      384(BX), Y12
 	VMOVUPS      416(BX), Y13
-	VBROADCASTSS (CX)(R8*1), Y14
+	VBROADCASTSS (CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y12, Y14, Y0
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y13, Y14, Y1
-	VBROADCASTSS 4(CX)(R8*1), Y14
+	VBROADCASTSS 4(CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y12, Y14, Y2
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y13, Y14, Y3
-	VBROADCASTSS 8(CX)(R8*1), Y14
+	VBROADCASTSS 8(CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xe4; // {vex} VPDPBUSD Y12, Y14, Y4
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xed; // {vex} VPDPBUSD Y13, Y14, Y5
-	VBROADCASTSS 12(CX)(R8*1), Y14
+	VBROADCASTSS 12(CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xf4; // {vex} VPDPBUSD Y12, Y14, Y6
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xfd; // {vex} VPDPBUSD Y13, Y14, Y7
-	VBROADCASTSS 16(CX)(R8*1), Y14
+	VBROADCASTSS 16(CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xc4; // {vex} VPDPBUSD Y12, Y14, Y8
 	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xcd; // {vex} VPDPBUSD Y13, Y14, Y9
-	VBROADCASTSS 20(CX)(R8*1), Y14
+	VBROADCASTSS 20(CX)(SI*1), Y14
 	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xd4; // {vex} VPDPBUSD Y12, Y14, Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y13, Y14, Y11
-	PREFETCHT1   (DI)
-	PREFETCHT1   64(DI)
-	ADDQ         $0x80, DI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x80, R8
 	LEAQ         (CX)(DX*4), CX
 	ADDQ         $+512, BX
 	DECQ         R9
 	JNZ          loop
 
 tail:
-	ANDQ $0x03, AX
+	MOVQ AX, R9
+	ANDQ $0x03, R9
 	JZ   store
 
 single:
@@ -686,22 +1122,22 @@ single:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xdd; // {vex} VPDPBUSD Y13, Y14, Y11
 	ADDQ         DX, CX
 	ADDQ         $+128, BX
-	DECQ         AX
+	DECQ         R9
 	JNZ          single
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 128(SI)
-	VMOVUPS Y3, 160(SI)
-	VMOVUPS Y4, 256(SI)
-	VMOVUPS Y5, 288(SI)
-	VMOVUPS Y6, 384(SI)
-	VMOVUPS Y7, 416(SI)
-	VMOVUPS Y8, 512(SI)
-	VMOVUPS Y9, 544(SI)
-	VMOVUPS Y10, 640(SI)
-	VMOVUPS Y11, 672(SI)
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 128(DI)
+	VMOVUPS Y3, 160(DI)
+	VMOVUPS Y4, 256(DI)
+	VMOVUPS Y5, 288(DI)
+	VMOVUPS Y6, 384(DI)
+	VMOVUPS Y7, 416(DI)
+	VMOVUPS Y8, 512(DI)
+	VMOVUPS Y9, 544(DI)
+	VMOVUPS Y10, 640(DI)
+	VMOVUPS Y11, 672(DI)
 	VZEROUPPER
 	RET
 

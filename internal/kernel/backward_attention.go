@@ -4,7 +4,7 @@ import "math"
 
 // AttentionGrad is the gradient of an [Attention] with respect to its queries,
 // keys and values. The softmax is computed again. Dst of the Attention is not
-// used, KVIndex must be nil.
+// used.
 //
 // Queries are taken 32 at a time, as in the forward pass, and the scores lie as a
 // panel with a key in each row:

@@ -134,28 +134,17 @@ func (a *Attention) hide(scores []float32, b, q0 int) {
 	}
 }
 
-// rows computes one head of the queries q0, q0+1, … of an item, which are few. Items that
-// follow and read the same keys and values with one query each, the beams of one image,
-// are computed together with the first of them.
+// rows computes one head of the queries q0, q0+1, … of an item, which are few.
 func (t *attentionTask) rows(worker, b, head, q0 int) {
 	a := &t.a
-	n, step := a.TQ-q0, a.QRow
-	if a.TQ == 1 && a.KVIndex != nil && a.Hidden == nil {
-		if b%smallRows > 0 && a.KVIndex[b-1] == a.KVIndex[b] {
-			return
-		}
-		step = a.QBatch
-		for b+n < a.Batch && (b+n)%smallRows > 0 && a.KVIndex[b+n] == a.KVIndex[b] {
-			n++
-		}
-	}
+	n := a.TQ - q0
 	s := t.frame.scratch(worker, n*(panelWidth+a.TK+a.HeadDim))
 	scores, weights, out := s[:n*panelWidth], s[n*panelWidth:][:n*a.TK], s[n*(panelWidth+a.TK):]
 	scale := float32(1 / math.Sqrt(float64(a.HeadDim)))
-	dots(scores, weights, a.query(b, head, q0), n, step, a.key(b, head, 0), a.TK, a.KRow, a.HeadDim)
+	dots(scores, weights, a.query(b, head, q0), n, a.QRow, a.key(b, head, 0), a.TK, a.KRow, a.HeadDim)
 	for i := range n {
 		row := weights[i*a.TK:][:a.TK]
-		seen := a.visible(min(q0+i, a.TQ-1))
+		seen := a.visible(q0 + i)
 		for j := range seen {
 			if a.hides(b, j) {
 				row[j] = float32(math.Inf(-1))
@@ -166,9 +155,7 @@ func (t *attentionTask) rows(worker, b, head, q0 int) {
 	}
 	inner.axpy(n, a.TK, a.HeadDim, weights, a.TK, a.value(b, head, 0), a.VRow, out, a.HeadDim, false)
 	for i := range n {
-		// Row i is query q0+i of item b, or query 0 of item b+i; either way the next
-		// row of Dst.
-		copy(a.Dst[((b*a.TQ+q0+i)*a.Heads+head)*a.HeadDim:][:a.HeadDim], out[i*a.HeadDim:])
+		copy(a.out(b, head, q0+i)[:a.HeadDim], out[i*a.HeadDim:])
 	}
 }
 

@@ -17,6 +17,8 @@ type frame struct {
 	cached    cachedTask
 	patches   patchesTask
 	embed     embedTask
+	packKeys  packKeysTask
+	packed    packedTask
 	elements  elementsTask
 	softmax   softmaxTask
 
@@ -53,6 +55,7 @@ func (p *Pool) release(f *frame) {
 	f.linear, f.packRows, f.pack = linearTask{}, packRowsTask{}, packTask{}
 	f.norm, f.normalize = normTask{}, normalizeTask{}
 	f.attention, f.weights, f.cached = attentionTask{}, weightsTask{}, cachedTask{}
+	f.packKeys, f.packed = packKeysTask{}, packedTask{}
 	f.patches, f.embed = patchesTask{}, embedTask{}
 	f.elements, f.softmax = elementsTask{}, softmaxTask{}
 	list := &serialFrames

@@ -110,6 +110,10 @@ type rowBlocks struct {
 func (t *linearTask) Do(worker, i int) {
 	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
 	if t.panels != nil {
+		if t.rows <= inner.stripRows && t.steps > 0 && inner.strip[t.panels.Precision] != nil {
+			t.strip(worker, o0, o1)
+			return
+		}
 		for ; o0 < o1; o0 += panelWidth {
 			// A thread takes one panel after another of this piece, and then most
 			// likely the piece after those that the others have now.
@@ -128,6 +132,19 @@ func (t *linearTask) Do(worker, i int) {
 		inner.axpy(t.rows, t.m.in, o1-o0, t.x, t.m.in, t.data[o0:], t.m.out, sums, t.width, false)
 	}
 	t.e.apply(t.dst, t.m.out, 0, t.rows, o0, o1, sums, t.width)
+}
+
+// strip computes columns [o0, o1) of few rows from their panels, which lie one after another.
+func (t *linearTask) strip(worker, o0, o1 int) {
+	w := t.panels
+	steps, count := w.steps(), (o1-o0+panelWidth-1)/panelWidth
+	row := count * panelWidth
+	sums := t.frame.scratch(worker, t.rows*row)
+	inner.strip[w.Precision](t.rows, count, steps, t.words, t.stride, w.Words[o0*steps:], sums, row)
+	if w.Precision == Int8 {
+		inner.dequantize(row, sums, w.Correction[o0:], w.Scale[o0:], t.rowScale[:t.rows])
+	}
+	t.e.apply(t.dst, t.m.out, 0, t.rows, o0, o1, sums, row)
 }
 
 // panel computes columns [o0, o1) from their panel, while the one of columns from
@@ -152,7 +169,7 @@ func (t *linearTask) panel(worker, o0, o1, next int) {
 			tile(r1-r0, steps, words, t.stride, panel, sums)
 		}
 		if w.Precision == Int8 {
-			inner.dequantize(sums, w.Correction[o0:], w.Scale[o0:], t.rowScale[r0:r1])
+			inner.dequantize(panelWidth, sums, w.Correction[o0:], w.Scale[o0:], t.rowScale[r0:r1])
 		}
 		t.e.apply(t.dst, t.m.out, r0, r1-r0, o0, o1, sums, panelWidth)
 	}
@@ -166,24 +183,38 @@ func (t *linearTask) block(b int) (r0, r1 int) {
 // packRows makes the row blocks from x.
 func (t *linearTask) packRows(p *Pool) {
 	t.blocks = (t.rows + inner.tileRows - 1) / inner.tileRows
-	t.steps, t.stride = t.panels.steps(), 1
-	convert := t.panels.Precision
-	if convert == BF16 && !inner.bf16Pairs { // float32 activations, two for a pair
-		convert, t.steps = F32, 2*t.steps
-	}
+	var convert Precision
+	convert, t.steps = activationWords(t.panels.Precision, t.m.in)
 	if t.rows == 1 && convert == F32 && t.steps == t.m.in { // one row is its own transpose
-		t.words = t.x
+		t.words, t.stride = t.x, 1
 		return
 	}
-	if t.rows > 1 {
-		t.stride = (min(t.rows, inner.tileRows) + 7) &^ 7
-	}
+	t.stride = rowStride(min(t.rows, inner.tileRows))
 	n := t.blocks * t.steps * t.stride
 	s := t.frame.common(n + t.rows)
 	t.words, t.rowScale = s[:n], s[n:]
 	f := &t.frame.packRows
 	*f = packRowsTask{t, convert}
 	p.Run(t.blocks, f)
+}
+
+// activationWords tells as what the activations are kept that meet panels of a
+// precision, and in how many words for n inputs.
+func activationWords(p Precision, n int) (convert Precision, words int) {
+	perWord := p.perWord()
+	words = (n + perWord - 1) / perWord
+	if p == BF16 && !inner.bf16Pairs { // float32 activations, two for a pair
+		return F32, 2 * words
+	}
+	return p, words
+}
+
+// rowStride is the distance of the words of one row block.
+func rowStride(rows int) int {
+	if rows == 1 {
+		return 1
+	}
+	return (rows + 7) &^ 7
 }
 
 // packRowsTask converts and transposes one block of rows.
@@ -194,36 +225,42 @@ type packRowsTask struct {
 
 func (p *packRowsTask) Do(worker, b int) {
 	t := p.t
-	in := t.m.in
 	r0, r1 := t.block(b)
 	words := t.words[b*t.steps*t.stride:][:t.steps*t.stride]
-	if p.convert == F32 {
-		if t.stride == 1 {
-			copy(words, t.x)
+	lines := t.frame.scratch(worker, (r1-r0)*t.steps)
+	turnRows(r1-r0, t.m.in, words, t.stride, t.x[r0*t.m.in:], t.m.in, p.convert, lines, t.rowScale[r0:r1])
+}
+
+// turnRows stores rows of x, [rows, n], as words, step by step: words[k·stride+i]. lines
+// is scratch for as many words, rowScale the scales of rows in Int8.
+func turnRows(rows, n int, words []float32, stride int, x []float32, xRow int, convert Precision, lines, rowScale []float32) {
+	if convert == F32 {
+		if stride == 1 {
+			copy(words, x[:n])
 		} else {
-			inner.transpose(r1-r0, in, words, t.stride, t.x[r0*in:], in)
+			inner.transpose(rows, n, words, stride, x, xRow)
 		}
-		clear(words[in*t.stride:]) // the second half of the last pair
+		clear(words[n*stride:]) // the second half of the last pair
 		return
 	}
-	if p.convert == BF16 && t.stride == 16 && in%2 == 0 { // rounded and transposed at once
-		inner.pairColumns(r1-r0, in, words, t.stride, t.x[r0*in:], in)
+	if convert == BF16 && stride == 16 && n%2 == 0 { // rounded and transposed at once
+		inner.pairColumns(rows, n, words, stride, x, xRow)
 		return
 	}
-	lines := words
-	if t.stride > 1 {
-		lines = t.frame.scratch(worker, (r1-r0)*t.steps)
+	steps := len(words) / stride
+	if stride == 1 {
+		lines = words
 	}
-	for r := r0; r < r1; r++ {
-		line, x := lines[(r-r0)*t.steps:][:t.steps], t.x[r*in:][:in]
-		if p.convert == BF16 {
-			wordsBF16(line, x)
+	for r := range rows {
+		line, row := lines[r*steps:][:steps], x[r*xRow:][:n]
+		if convert == BF16 {
+			wordsBF16(line, row)
 		} else {
-			t.rowScale[r] = wordsInt8(line, x)
+			rowScale[r] = wordsInt8(line, row)
 		}
 	}
-	if t.stride > 1 {
-		inner.transpose(r1-r0, t.steps, words, t.stride, lines, t.steps)
+	if stride > 1 {
+		inner.transpose(rows, steps, words, stride, lines, steps)
 	}
 }
 

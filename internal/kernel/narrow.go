@@ -67,13 +67,14 @@ func quantizeGeneric(dst []byte, x []float32, inverse float32) {
 	}
 }
 
-// dequantizeGeneric replaces the integer c[i·32+j] by the float
-// (c[i·32+j]-correction[j])·scale[j]·rowScale[i], j < 32.
-func dequantizeGeneric(c []float32, correction []int32, scale, rowScale []float32) {
+// dequantizeGeneric replaces the integer c[i·cols+j] by the float
+// (c[i·cols+j]-correction[j])·scale[j]·rowScale[i], j < cols; cols is a multiple of 32.
+func dequantizeGeneric(cols int, c []float32, correction []int32, scale, rowScale []float32) {
 	for i, s := range rowScale {
-		for j := range panelWidth {
-			sum := int32(math.Float32bits(c[i*panelWidth+j])) - correction[j]
-			c[i*panelWidth+j] = float32(float32(float32(sum)*scale[j]) * s)
+		row := c[i*cols:][:cols]
+		for j, v := range row {
+			sum := int32(math.Float32bits(v)) - correction[j]
+			row[j] = float32(float32(float32(sum)*scale[j]) * s)
 		}
 	}
 }

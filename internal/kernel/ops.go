@@ -18,6 +18,15 @@ type ops struct {
 	// next on; it returns how many words it asked for.
 	tileAhead [3]tileAheadFunc
 
+	// strip is tile of neighbouring panels for 1 to stripRows rows, n > 0: it stores sums
+	// of panel p in c[i·cRow+32p+j]. Nil: there is only tile.
+	strip     [3]stripFunc
+	stripRows int
+
+	// wideStrip, if not nil, is strip of float32 activations and bfloat16 panels, also where
+	// strip[BF16] multiplies pairs.
+	wideStrip stripFunc
+
 	// epilogue stores act(src + bias)·scale + residual in dst for rows·cols
 	// elements of matrices whose rows are dstRow, srcRow and residualRow apart.
 	epilogue func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
@@ -53,7 +62,7 @@ type ops struct {
 	roundBF16           func(dst []uint16, src []float32)
 	largest             func(x []float32) uint32
 	quantize            func(dst []byte, x []float32, inverse float32)
-	dequantize          func(c []float32, correction []int32, scale, rowScale []float32)
+	dequantize          func(cols int, c []float32, correction []int32, scale, rowScale []float32)
 
 	// peak are the multiply-adds of each Precision, without memory, where there is
 	// an instruction for it. read reads memory.
@@ -66,6 +75,7 @@ type ops struct {
 type (
 	tileFunc      func(rows, n int, a []float32, stride int, panel, c []float32)
 	tileAheadFunc func(rows, n int, a []float32, stride int, panel, c, next []float32) (asked int)
+	stripFunc     func(rows, panels, n int, a []float32, stride int, words, c []float32, cRow int)
 )
 
 // dotOutputs is the number of outputs that dot computes at a time.

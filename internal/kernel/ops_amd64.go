@@ -32,7 +32,11 @@ func levelOps() map[level]*ops {
 	}
 	add(levelGeneric)
 
-	o.tile, o.tileAhead, o.tileRows = tilesAVX2, tilesAheadAVX2, 6
+	o.tileRows, o.stripRows = 6, 4
+	o.set(F32, floatsAVX2)
+	o.set(BF16, wideAVX2)
+	o.wideStrip = wideAVX2.strip()
+	o.tile[Int8] = tileBytesAVX2
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -100,10 +104,10 @@ func levelOps() map[level]*ops {
 		}
 		quantizeGeneric(dst[n:], x[n:], inverse)
 	}
-	o.dequantize = func(c []float32, correction []int32, scale, rowScale []float32) {
+	o.dequantize = func(cols int, c []float32, correction []int32, scale, rowScale []float32) {
 		if rows := len(rowScale); rows > 0 {
-			_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
-			dequantizeAVX2(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
+			_, _, _ = c[rows*cols-1], correction[cols-1], scale[cols-1]
+			dequantizeAVX2(rows, cols, &c[0], &correction[0], &scale[0], &rowScale[0])
 		}
 	}
 	o.exp = func(dst, x []float32) {
@@ -120,12 +124,15 @@ func levelOps() map[level]*ops {
 	}
 	o.backwardOps = backwardAVX2
 	add(levelAVX2)
-	o.tile[Int8] = tilesOf(bytesAVXVNNI, 16, 1)
-	o.tileAhead[Int8] = tilesAheadOf(bytesAVXVNNI, 16, 1, aheadLines)
+	o.set(Int8, bytesAVXVNNI)
 	o.peak[Int8] = peakLoop{peakBytesAVXVNNI, 8 * 4}
 	add(levelAVXVNNI)
 
-	o.tile, o.tileAhead, o.tileRows = tilesAVX512, tilesAheadAVX512, 14
+	o.tileRows, o.stripRows = 14, 8
+	o.set(F32, floatsAVX512)
+	o.set(BF16, wideAVX512)
+	o.wideStrip = wideAVX512.strip()
+	o.tile[Int8], o.tileAhead[Int8], o.strip[Int8] = int8ByAVX2, nil, nil
 	o.epilogue = func(rows, cols int, dst []float32, dstRow int, src []float32, srcRow int,
 		bias, scale, residual []float32, residualRow int, act Activation) {
 		if rows > 0 && cols > 0 {
@@ -192,10 +199,10 @@ func levelOps() map[level]*ops {
 		}
 		quantizeGeneric(dst[n:], x[n:], inverse)
 	}
-	o.dequantize = func(c []float32, correction []int32, scale, rowScale []float32) {
+	o.dequantize = func(cols int, c []float32, correction []int32, scale, rowScale []float32) {
 		if rows := len(rowScale); rows > 0 {
-			_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
-			dequantizeAVX512(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
+			_, _, _ = c[rows*cols-1], correction[cols-1], scale[cols-1]
+			dequantizeAVX512(rows, cols, &c[0], &correction[0], &scale[0], &rowScale[0])
 		}
 	}
 	o.exp = func(dst, x []float32) {
@@ -207,12 +214,11 @@ func levelOps() map[level]*ops {
 	o.peak = [3]peakLoop{F32: {peakAVX512, 16}}
 	o.backwardOps = backwardAVX512
 	add(levelAVX512)
-	o.tile[Int8] = tilesOf(bytesAVX512VNNI, 32, 1)
-	o.tileAhead[Int8] = tilesAheadOf(bytesAVX512VNNI, 32, 1, aheadLines)
+	o.set(Int8, bytesAVX512VNNI)
 	o.peak[Int8] = peakLoop{peakBytesAVX512VNNI, 16 * 4}
 	add(levelAVX512VNNI)
-	o.tile[BF16], o.bf16Pairs = tilesOf(pairsAVX512BF16, 32, 1), true
-	o.tileAhead[BF16] = tilesAheadOf(pairsAVX512BF16, 32, 1, aheadLines)
+	o.set(BF16, pairsAVX512BF16)
+	o.bf16Pairs = true
 	o.backwardOps = backwardAVX512BF16()
 	o.peak[BF16] = peakLoop{peakPairsAVX512BF16, 16 * 2}
 	add(levelAVX512BF16)
@@ -231,38 +237,71 @@ func checkNorm(dst, x, gamma, beta []float32) {
 
 // The tiles of every number of rows.
 var (
-	floatsAVX2 = []asmTile{
-		nil, tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2,
+	floatsAVX2 = asmTiles{
+		strips: []asmStrip{nil, strip1AVX2, strip2AVX2, strip3AVX2, strip4AVX2},
+		tiles:  []asmTile{5: tile5AVX2, tile6AVX2},
+		width:  16, halves: 1,
 	}
-	wideAVX2 = []asmTile{
-		nil, tileWide1AVX2, tileWide2AVX2, tileWide3AVX2, tileWide4AVX2, tileWide5AVX2, tileWide6AVX2,
+	wideAVX2 = asmTiles{
+		strips: []asmStrip{nil, stripWide1AVX2, stripWide2AVX2, stripWide3AVX2, stripWide4AVX2},
+		tiles:  []asmTile{5: tileWide5AVX2, tileWide6AVX2},
+		width:  16, halves: 2,
 	}
-	bytesAVX2 = []asmTile{
-		nil, tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2, tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
+	bytesAVX2 = asmTiles{
+		tiles: []asmTile{
+			1: tileBytes1AVX2, tileBytes2AVX2, tileBytes3AVX2,
+			tileBytes4AVX2, tileBytes5AVX2, tileBytes6AVX2,
+		},
+		width: 16, halves: 1,
 	}
-	bytesAVXVNNI = []asmTile{
-		nil, tileBytes1AVXVNNI, tileBytes2AVXVNNI, tileBytes3AVXVNNI, tileBytes4AVXVNNI, tileBytes5AVXVNNI, tileBytes6AVXVNNI,
+	bytesAVXVNNI = asmTiles{
+		strips: []asmStrip{nil, stripBytes1AVXVNNI, stripBytes2AVXVNNI, stripBytes3AVXVNNI, stripBytes4AVXVNNI},
+		tiles:  []asmTile{5: tileBytes5AVXVNNI, tileBytes6AVXVNNI},
+		width:  16, halves: 1,
 	}
-	floatsAVX512 = []asmTile{
-		nil, tile1AVX512, tile2AVX512, tile3AVX512, tile4AVX512, tile5AVX512, tile6AVX512, tile7AVX512, tile8AVX512,
-		tile9AVX512, tile10AVX512, tile11AVX512, tile12AVX512, tile13AVX512, tile14AVX512,
+	floatsAVX512 = asmTiles{
+		strips: []asmStrip{
+			nil, strip1AVX512, strip2AVX512, strip3AVX512, strip4AVX512,
+			strip5AVX512, strip6AVX512, strip7AVX512, strip8AVX512,
+		},
+		tiles: []asmTile{
+			9: tile9AVX512, tile10AVX512, tile11AVX512,
+			tile12AVX512, tile13AVX512, tile14AVX512,
+		},
+		width: 32, halves: 1,
 	}
-	wideAVX512 = []asmTile{
-		nil, tileWide1AVX512, tileWide2AVX512, tileWide3AVX512, tileWide4AVX512, tileWide5AVX512, tileWide6AVX512,
-		tileWide7AVX512, tileWide8AVX512, tileWide9AVX512, tileWide10AVX512, tileWide11AVX512, tileWide12AVX512,
-		tileWide13AVX512, tileWide14AVX512,
+	wideAVX512 = asmTiles{
+		strips: []asmStrip{
+			nil, stripWide1AVX512, stripWide2AVX512, stripWide3AVX512, stripWide4AVX512,
+			stripWide5AVX512, stripWide6AVX512, stripWide7AVX512, stripWide8AVX512,
+		},
+		tiles: []asmTile{
+			9: tileWide9AVX512, tileWide10AVX512, tileWide11AVX512,
+			tileWide12AVX512, tileWide13AVX512, tileWide14AVX512,
+		},
+		width: 32, halves: 2,
 	}
-	bytesAVX512VNNI = []asmTile{
-		nil, tileBytes1AVX512VNNI, tileBytes2AVX512VNNI, tileBytes3AVX512VNNI, tileBytes4AVX512VNNI,
-		tileBytes5AVX512VNNI, tileBytes6AVX512VNNI, tileBytes7AVX512VNNI, tileBytes8AVX512VNNI, tileBytes9AVX512VNNI,
-		tileBytes10AVX512VNNI, tileBytes11AVX512VNNI, tileBytes12AVX512VNNI, tileBytes13AVX512VNNI,
-		tileBytes14AVX512VNNI,
+	bytesAVX512VNNI = asmTiles{
+		strips: []asmStrip{
+			nil, stripBytes1AVX512VNNI, stripBytes2AVX512VNNI, stripBytes3AVX512VNNI, stripBytes4AVX512VNNI,
+			stripBytes5AVX512VNNI, stripBytes6AVX512VNNI, stripBytes7AVX512VNNI, stripBytes8AVX512VNNI,
+		},
+		tiles: []asmTile{
+			9: tileBytes9AVX512VNNI, tileBytes10AVX512VNNI, tileBytes11AVX512VNNI,
+			tileBytes12AVX512VNNI, tileBytes13AVX512VNNI, tileBytes14AVX512VNNI,
+		},
+		width: 32, halves: 1,
 	}
-	pairsAVX512BF16 = []asmTile{
-		nil, tilePairs1AVX512BF16, tilePairs2AVX512BF16, tilePairs3AVX512BF16, tilePairs4AVX512BF16,
-		tilePairs5AVX512BF16, tilePairs6AVX512BF16, tilePairs7AVX512BF16, tilePairs8AVX512BF16, tilePairs9AVX512BF16,
-		tilePairs10AVX512BF16, tilePairs11AVX512BF16, tilePairs12AVX512BF16, tilePairs13AVX512BF16,
-		tilePairs14AVX512BF16,
+	pairsAVX512BF16 = asmTiles{
+		strips: []asmStrip{
+			nil, stripPairs1AVX512BF16, stripPairs2AVX512BF16, stripPairs3AVX512BF16, stripPairs4AVX512BF16,
+			stripPairs5AVX512BF16, stripPairs6AVX512BF16, stripPairs7AVX512BF16, stripPairs8AVX512BF16,
+		},
+		tiles: []asmTile{
+			9: tilePairs9AVX512BF16, tilePairs10AVX512BF16, tilePairs11AVX512BF16,
+			tilePairs12AVX512BF16, tilePairs13AVX512BF16, tilePairs14AVX512BF16,
+		},
+		width: 32, halves: 1,
 	}
 )
 
@@ -270,21 +309,17 @@ var (
 // steps; see the generator.
 const aheadLines = 2
 
-var (
-	tilesAVX2      = [3]tileFunc{tilesOf(floatsAVX2, 16, 1), tilesOf(wideAVX2, 16, 2), tilesOf(bytesAVX2, 16, 1)}
-	tilesAheadAVX2 = [3]tileAheadFunc{
-		tilesAheadOf(floatsAVX2, 16, 1, aheadLines), tilesAheadOf(wideAVX2, 16, 2, aheadLines), nil,
-	}
-	tilesAVX512      = [3]tileFunc{tilesOf(floatsAVX512, 32, 1), tilesOf(wideAVX512, 32, 2), int8ByAVX2}
-	tilesAheadAVX512 = [3]tileAheadFunc{
-		tilesAheadOf(floatsAVX512, 32, 1, aheadLines), tilesAheadOf(wideAVX512, 32, 2, aheadLines), nil,
-	}
-)
+// set takes the tiles of a precision.
+func (o *ops) set(p Precision, t asmTiles) {
+	o.tile[p], o.tileAhead[p], o.strip[p] = t.tile(), t.ahead(aheadLines), t.strip()
+}
+
+var tileBytesAVX2 = bytesAVX2.tile()
 
 // int8ByAVX2 does a taller tile of AVX-512 in parts.
 func int8ByAVX2(rows, n int, a []float32, stride int, panel, c []float32) {
 	for i := 0; i < rows; i += 6 {
-		tilesAVX2[Int8](min(6, rows-i), n, a[min(i, len(a)):], stride, panel, c[i*panelWidth:])
+		tileBytesAVX2(min(6, rows-i), n, a[min(i, len(a)):], stride, panel, c[i*panelWidth:])
 	}
 }
 

@@ -29,21 +29,21 @@ func levelOps() map[level]*ops {
 }
 
 var (
-	tileNEON = tilesOf([]asmTile{
+	tileNEON = asmTiles{tiles: []asmTile{
 		nil, tile1NEON, tile2NEON, tile3NEON, tile4NEON, tile5NEON, tile6NEON,
 		tile7NEON, tile8NEON, tile9NEON, tile10NEON, tile11NEON, tile12NEON,
-	}, 8, 1)
-	tileWideNEON = tilesOf([]asmTile{
+	}, width: 8, halves: 1}.tile()
+	tileWideNEON = asmTiles{tiles: []asmTile{
 		nil, tileWide1NEON, tileWide2NEON, tileWide3NEON, tileWide4NEON, tileWide5NEON, tileWide6NEON,
 		tileWide7NEON, tileWide8NEON, tileWide9NEON, tileWide10NEON, tileWide11NEON, tileWide12NEON,
-	}, 8, 2)
-	tileDotBytesNEON = tilesOf([]asmTile{
+	}, width: 8, halves: 2}.tile()
+	tileDotBytesNEON = asmTiles{tiles: []asmTile{
 		nil, tileDotBytes1NEON, tileDotBytes2NEON, tileDotBytes3NEON, tileDotBytes4NEON, tileDotBytes5NEON, tileDotBytes6NEON,
 		tileDotBytes7NEON, tileDotBytes8NEON, tileDotBytes9NEON, tileDotBytes10NEON, tileDotBytes11NEON, tileDotBytes12NEON,
-	}, 8, 1)
-	tileBytesNEON = tilesOf([]asmTile{
+	}, width: 8, halves: 1}.tile()
+	tileBytesNEON = asmTiles{tiles: []asmTile{
 		nil, tileBytes1NEON, tileBytes2NEON, tileBytes3NEON, tileBytes4NEON,
-	}, 8, 1)
+	}, width: 8, halves: 1}.tile()
 	dotsNEON = [...]func(n int, x *float32, xRow int, w *float32, wRow int, c *float32){
 		1: dot1NEON, dot2NEON, dot3NEON, dot4NEON,
 	}
@@ -224,8 +224,10 @@ func quantizeByNEON(dst []byte, x []float32, inverse float32) {
 	quantizeGeneric(dst[n:], x[n:], inverse)
 }
 
-func dequantizeByNEON(c []float32, correction []int32, scale, rowScale []float32) {
-	if rows := len(rowScale); rows > 0 {
+func dequantizeByNEON(cols int, c []float32, correction []int32, scale, rowScale []float32) {
+	if cols != panelWidth {
+		dequantizeGeneric(cols, c, correction, scale, rowScale)
+	} else if rows := len(rowScale); rows > 0 {
 		_, _, _ = c[rows*panelWidth-1], correction[panelWidth-1], scale[panelWidth-1]
 		dequantizeNEON(rows, &c[0], &correction[0], &scale[0], &rowScale[0])
 	}

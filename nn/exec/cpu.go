@@ -163,6 +163,11 @@ func (d *CPU) Bind(o G.Op, out Operand, in []Operand) (Kernel, error) {
 		return d.attention(o, out, in)
 	case *op.CachedAttention:
 		return d.cachedAttention(o, out, in)
+	case *op.PackKeys:
+		y, x, images := floats(out), floats(in[0]), in[0].Shape[0]
+		return func() error { o.Layout.Pack(d.pool, y, x, images); return nil }, nil
+	case *op.PackedAttention:
+		return d.packedAttention(o, out, in), nil
 	case *op.Patches:
 		y, x, s := floats(out), floats(in[0]), in[0].Shape
 		return func() error {

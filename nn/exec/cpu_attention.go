@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"fmt"
-
 	"gorgonia.org/tensor"
 
 	"github.com/seed-e0874532/coca/nn/op"
@@ -14,20 +12,11 @@ func (d *CPU) attention(o *op.Attention, out Operand, in []Operand) (Kernel, err
 	if err != nil {
 		return nil, err
 	}
-	items := in[0].Shape[0] // of keys and values
-	if a.KVIndex != nil {
-		items = in[1].Shape[0]
-	}
 	y := floats(out)
 	if !o.Weights() {
 		a.Dst = y
 	}
 	return func() error {
-		for r, i := range a.KVIndex {
-			if i < 0 || int(i) >= items {
-				return fmt.Errorf("%s: index of row %d: want 0 to %d, got %d", o, r, items-1, i)
-			}
-		}
 		if o.Weights() {
 			a.Weights(d.pool, y)
 		} else {
@@ -52,6 +41,19 @@ func (d *CPU) cachedAttention(o *op.CachedAttention, out Operand, in []Operand) 
 		c.Run(d.pool)
 		return nil
 	}, nil
+}
+
+func (d *CPU) packedAttention(o *op.PackedAttention, out Operand, in []Operand) Kernel {
+	a := o.Arguments(split(in))
+	a.Dst = floats(out)
+	images := in[1].Shape[0]
+	return func() error {
+		if err := o.Check(a.Index, images); err != nil {
+			return err
+		}
+		a.Run(d.pool)
+		return nil
+	}
 }
 
 // split are the shapes and the memory of operands.

@@ -70,9 +70,11 @@ var operators = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"Attention, pooled": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.Attention(op.AttentionArgs{Q: b.Bind("q", random(r, 6, 96)), K: b.Bind("k", random(r, 2, 21, 96)), V: b.Bind("v", random(r, 2, 21, 96)), Heads: 1})
 	},
-	"Attention, indexed": func(b *op.Builder, r *rand.Rand) *G.Node {
-		return b.Attention(op.AttentionArgs{
-			Q: b.Bind("q", random(r, 3, 48)), KV: b.Bind("kv", random(r, 2, 21, 96)), Heads: 4, Index: b.Bind("i", op.TensorOf(ids(1, 0, 1), 3)),
+	"PackedAttention": func(b *op.Builder, r *rand.Rand) *G.Node {
+		layout := op.PackedKeys{Heads: 4, HeadDim: 12, Tokens: 21}
+		return b.PackedAttention(op.PackedAttentionArgs{
+			Q: b.Bind("q", random(r, 3, 48)), Packed: b.PackKeys(b.Bind("kv", random(r, 2, 21, 96)), layout),
+			Index: b.Bind("i", op.TensorOf(ids(1, 0, 1), 3)), Layout: layout,
 		})
 	},
 	"AttentionWeights": func(b *op.Builder, r *rand.Rand) *G.Node {
@@ -268,7 +270,7 @@ func TestRunDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step, err := m.StepGraph(2, m.NewState(2, 1))
+	step, err := m.StepGraph(2, m.NewState(2, 1, exec.BF16))
 	if err != nil {
 		t.Fatal(err)
 	}

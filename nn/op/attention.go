@@ -20,39 +20,35 @@ import (
 //	Q, KV  [B, TQ, d] and [B, TK, 2d]: cross-attention
 //	Q, K, V  each its own
 //
-// Q of shape [TQ, d] is shared by all items of the batch; with Index it has
-// the shape [R, d] instead, one query a row.
+// Q of shape [TQ, d] is shared by all items of the batch.
 type AttentionArgs struct {
 	QKV         *G.Node
 	Q, KV, K, V *G.Node
 	Heads       int
 	Causal      bool    // query i sees the keys j <= i
 	Hidden      *G.Node // bool [B, TK]: keys that no query of the item sees; key 0 is never hidden
-	Index       *G.Node // int32 [R]: row r reads the keys and values of item Index[r]
 }
 
 // Attention is softmax(q·kᵀ/√(d/H) + mask)·v for each of H heads; head h owns
-// the channels h·d/H to (h+1)·d/H. The result has the shape [B, TQ, d], or
-// [R, d] with an index.
+// the channels h·d/H to (h+1)·d/H. The result has the shape [B, TQ, d].
 type Attention struct {
 	core
-	form          []string // names of the leading operands
-	Heads         int
-	Causal        bool
-	Hidden, Index bool
-	weights       bool // the result is the softmax [B, H, TQ, TK] instead
+	form    []string // names of the leading operands
+	Heads   int
+	Causal  bool
+	Hidden  bool
+	weights bool // the result is the softmax [B, H, TQ, TK] instead
 }
 
 // Attention applies the operator [Attention].
 func (b *Builder) Attention(a AttentionArgs) *G.Node { return b.attention(a, false) }
 
-// AttentionWeights is the softmax of an [Attention], [B, H, TQ, TK] ([R, H, 1, TK]
-// with an index). It is computed again from the operands, for taps: a program that does not ask for
+// AttentionWeights is the softmax of an [Attention], [B, H, TQ, TK]. It is computed again from the operands, for taps: a program that does not ask for
 // it does not pay for it.
 func (b *Builder) AttentionWeights(a AttentionArgs) *G.Node { return b.attention(a, true) }
 
 func (b *Builder) attention(a AttentionArgs, weights bool) *G.Node {
-	o := &Attention{Heads: a.Heads, Causal: a.Causal, Hidden: a.Hidden != nil, Index: a.Index != nil, weights: weights}
+	o := &Attention{Heads: a.Heads, Causal: a.Causal, Hidden: a.Hidden != nil, weights: weights}
 	var operands []*G.Node
 	switch {
 	case a.QKV != nil:
@@ -69,13 +65,7 @@ func (b *Builder) attention(a AttentionArgs, weights bool) *G.Node {
 	if a.Hidden != nil {
 		operands, attrs = append(operands, a.Hidden), append(attrs, "padding mask")
 	}
-	if a.Index != nil {
-		operands = append(operands, a.Index)
-	}
 	kind, rank := "Attention", 3
-	if a.Index != nil {
-		rank = 2
-	}
 	if weights {
 		kind, rank = "AttentionWeights", 4
 	}
@@ -99,11 +89,8 @@ func (o *Attention) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.weights:
+	if o.weights {
 		return tensor.Shape{a.Batch, a.Heads, a.TQ, a.TK}, nil
-	case o.Index:
-		return tensor.Shape{a.Batch, a.Heads * a.HeadDim}, nil
 	}
 	return tensor.Shape{a.Batch, a.TQ, a.Heads * a.HeadDim}, nil
 }
@@ -133,11 +120,6 @@ func (o *Attention) sizes(s []tensor.Shape) (a kernel.Attention, err error) {
 	switch {
 	case len(o.form) == 1:
 		a.TQ, a.QRow, a.QBatch = a.TK, last(kv), a.KBatch
-	case o.Index:
-		if len(q) != 2 || last(q) != d {
-			return bad("q", fmt.Sprintf("[R, %d]", d), q)
-		}
-		a.Batch, a.QRow, a.QBatch = q[0], d, d
 	case len(q) == 2 && last(q) == d:
 		a.TQ, a.QRow = q[0], d
 	case len(q) == 3 && q[0] == kv[0] && last(q) == d:
@@ -148,16 +130,9 @@ func (o *Attention) sizes(s []tensor.Shape) (a kernel.Attention, err error) {
 	if len(o.form) == 3 && !s[1].Eq(kv) {
 		return bad("k", fmt.Sprint(kv), s[1])
 	}
-	rest := s[len(o.form):]
 	if o.Hidden {
-		if h := rest[0]; len(h) != 2 || h[0] != kv[0] || h[1] != kv[1] {
+		if h := s[len(o.form)]; len(h) != 2 || h[0] != kv[0] || h[1] != kv[1] {
 			return bad("hidden", fmt.Sprintf("[%d, %d]", kv[0], kv[1]), h)
-		}
-		rest = rest[1:]
-	}
-	if o.Index {
-		if x := rest[0]; len(x) != 1 || x[0] != a.Batch {
-			return bad("index", fmt.Sprintf("[%d]", a.Batch), x)
 		}
 	}
 	return a, nil
@@ -181,12 +156,8 @@ func (o *Attention) Arguments(s []tensor.Shape, data []any) (kernel.Attention, e
 	case 3:
 		a.Q, a.K, a.V = first, data[1].([]float32), data[2].([]float32)
 	}
-	rest := data[len(o.form):]
 	if o.Hidden {
-		a.Hidden, rest = rest[0].([]bool), rest[1:]
-	}
-	if o.Index {
-		a.KVIndex = rest[0].([]int32)
+		a.Hidden = data[len(o.form)].([]bool)
 	}
 	return a, nil
 }
@@ -204,19 +175,15 @@ func (o *Attention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 	dst, d := Floats(y), a.Heads*a.HeadDim
 	p := make([]float64, a.TK)
 	for b := range a.Batch {
-		item := b // whose keys and values
-		if a.KVIndex != nil {
-			item = int(a.KVIndex[b])
-		}
 		for h := range a.Heads {
 			for i := range a.TQ {
 				query := a.Q[b*a.QBatch+i*a.QRow+h*a.HeadDim:][:a.HeadDim]
 				for j := range p {
 					p[j] = math.Inf(-1)
-					if a.Causal && j > i || a.Hidden != nil && a.Hidden[item*a.TK+j] {
+					if a.Causal && j > i || a.Hidden != nil && a.Hidden[b*a.TK+j] {
 						continue
 					}
-					p[j] = dot(query, a.K[item*a.KBatch+j*a.KRow+h*a.HeadDim:]) / math.Sqrt(float64(a.HeadDim))
+					p[j] = dot(query, a.K[b*a.KBatch+j*a.KRow+h*a.HeadDim:]) / math.Sqrt(float64(a.HeadDim))
 				}
 				softmax(p)
 				if o.weights {
@@ -228,7 +195,7 @@ func (o *Attention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 				for c := range a.HeadDim {
 					sum := 0.0
 					for j, v := range p {
-						sum += v * float64(a.V[item*a.VBatch+j*a.VRow+h*a.HeadDim+c])
+						sum += v * float64(a.V[b*a.VBatch+j*a.VRow+h*a.HeadDim+c])
 					}
 					dst[(b*a.TQ+i)*d+h*a.HeadDim+c] = float32(sum)
 				}

@@ -15,7 +15,7 @@ import (
 func (o *Attention) DiffWRT(n int) []bool {
 	diff := make([]bool, n)
 	for i := range o.form {
-		diff[i] = !o.weights && !o.Index
+		diff[i] = !o.weights
 	}
 	return diff
 }

@@ -65,10 +65,14 @@ func main() {
 	}
 }
 
-// tiles emits the tiles of every number of rows.
+// tiles emits the strips and tiles of every number of rows.
 func tiles(v isa, kind tileKind) {
 	for rows := 1; rows <= v.tileRows; rows++ {
-		tileKernel(v, kind, rows)
+		if rows <= v.fewRows {
+			stripKernel(v, kind, rows)
+		} else {
+			tileKernel(v, kind, rows)
+		}
 	}
 }
 

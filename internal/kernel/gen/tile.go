@@ -13,7 +13,7 @@ import (
 const panelBytes = 4 * 32
 
 // A tile asks for weights ahead of the processor's own prefetcher, which stops
-// at every page. Few rows stream panels from memory: they want steps further on
+// at every page. Few rows, a strip, stream panels from memory: they want steps further on
 // in the second-level cache, whose queue is longer. Many rows come back to a panel
 // again and again: meanwhile they want the panel after this one in the second-level
 // cache, a share of it in each tile, so that reading memory and multiplying
@@ -86,91 +86,178 @@ func loadWeights(v isa, at func(j int) Mem, _ int, w []reg.VecVirtual) {
 	}
 }
 
-// tileKernel emits the product of a block of rows and (a part of) a panel.
+// A product is the loop over k that tiles and strips share: sums of rows·vectors.
+type product struct {
+	v    isa
+	kind tileKind
+	rows int
+
+	a, stride, stride3, b reg.Register // advanced by what was multiplied
+	acc, w                []reg.VecVirtual
+	x                     reg.VecVirtual
+}
+
+// newProduct loads the parameters; stride is in floats.
+func newProduct(v isa, kind tileKind, rows int) *product {
+	p := &product{v: v, kind: kind, rows: rows}
+	p.a = Load(Param("a"), GP64())
+	p.stride = Load(Param("stride"), GP64())
+	p.b = Load(Param("b"), GP64())
+	SHLQ(Imm(2), p.stride)
+	p.stride3 = GP64()
+	LEAQ(Mem{Base: p.stride, Index: p.stride, Scale: 2}, p.stride3)
+	p.acc, p.w, p.x = v.regs(rows*v.tileVectors), v.regs(v.tileVectors), v.reg()
+	return p
+}
+
+func (p *product) clear() {
+	for _, r := range p.acc {
+		p.v.zero(r)
+	}
+}
+
+// unroll is the number of steps that use four rows of a.
+func (p *product) unroll() int { return 4 / p.kind.halves }
+
+// step multiplies step u from here; ask asks memory for a line of a later step.
+func (p *product) step(u int, ask func(u, line int)) {
+	for line := 0; line < p.v.bytes*p.v.tileVectors; line += 64 {
+		ask(u, line)
+	}
+	for h := range p.kind.halves {
+		p.kind.weights(p.v, func(j int) Mem { return Mem{Base: p.b, Disp: panelBytes*u + p.v.bytes*j} }, h, p.w)
+		for i := range p.rows {
+			at := strided(p.a, p.stride, p.stride3, u*p.kind.halves+h)
+			at.Disp = 4 * i
+			VBROADCASTSS(at, p.x)
+			for j := range p.w {
+				p.kind.add(p.v, p.x, p.w[j], p.acc[i*p.v.tileVectors+j])
+			}
+		}
+	}
+}
+
+// loop multiplies n steps, which it counts down in a register of its own; after each
+// unrolled round it does more.
+func (p *product) loop(label string, n reg.Register, ask func(u, line int), more func()) {
+	unroll := p.unroll()
+	count := GP64()
+	MOVQ(n, count)
+	SHRQ(Imm(uint64(shift(unroll))), count)
+	JZ(LabelRef(label + "tail"))
+	Label(label + "loop")
+	for u := range unroll {
+		p.step(u, ask)
+	}
+	more()
+	LEAQ(Mem{Base: p.a, Index: p.stride, Scale: 4}, p.a)
+	ADDQ(I32(int32(unroll*panelBytes)), p.b)
+	DECQ(count)
+	JNZ(LabelRef(label + "loop"))
+	Label(label + "tail")
+	MOVQ(n, count)
+	ANDQ(Imm(uint64(unroll-1)), count)
+	JZ(LabelRef(label + "store"))
+	Label(label + "single")
+	p.step(0, ask)
+	for range p.kind.halves {
+		ADDQ(p.stride, p.a)
+	}
+	ADDQ(I32(panelBytes), p.b)
+	DECQ(count)
+	JNZ(LabelRef(label + "single"))
+	Label(label + "store")
+}
+
+// tileKernel emits the product of a block of many rows and (a part of) a panel.
 // Every result is one chain of additions in the order of k, so that it does not
 // depend on the tile it is computed in.
 func tileKernel(v isa, kind tileKind, rows int) {
 	name := fmt.Sprintf("tile%s%d%s", kind.name, rows, v.name)
 	TEXT(name, 4, tileSignature)
-	doc := []string{fmt.Sprintf("%s stores in c[i·32+j], i < %d, j < %d, the sum over k < n of %s.",
-		name, rows, v.lanes()*v.tileVectors, kind.doc)}
-	many := rows > v.fewRows
-	if many {
-		doc = append(doc, fmt.Sprintf("In every four steps it asks memory for %d bytes of what lies from ahead on.", 64*v.aheadLines))
-	}
-	Doc(doc...)
+	Doc(fmt.Sprintf("%s stores in c[i·32+j], i < %d, j < %d, the sum over k < n of %s.",
+		name, rows, v.lanes()*v.tileVectors, kind.doc),
+		fmt.Sprintf("In every four steps it asks memory for %d bytes of what lies from ahead on.", 64*v.aheadLines))
 	Pragma("noescape")
 	n := Load(Param("n"), GP64())
-	a := Load(Param("a"), GP64())
-	stride := Load(Param("stride"), GP64())
-	b := Load(Param("b"), GP64())
+	p := newProduct(v, kind, rows)
 	c := Load(Param("c"), GP64())
-	var ahead reg.Register
-	if many {
-		ahead = Load(Param("ahead"), GP64())
-	}
-	SHLQ(Imm(2), stride)
-	stride3 := GP64()
-	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, stride3)
-
-	acc := v.regs(rows * v.tileVectors)
-	for _, r := range acc {
-		v.zero(r)
-	}
-	w, x := v.regs(v.tileVectors), v.reg()
-	unroll := 4 / kind.halves // four rows of a
-	step := func(u int) {
-		for line := 0; line < v.bytes*v.tileVectors; line += 64 {
-			if !many || v.bytes < 64 {
-				PREFETCHT1(Mem{Base: b, Disp: panelBytes*(u+prefetchFar) + line})
-			} else {
-				PREFETCHT0(Mem{Base: b, Disp: panelBytes*(u+prefetchNear) + line})
-			}
+	ahead := Load(Param("ahead"), GP64())
+	p.clear()
+	p.loop("", n, func(u, line int) {
+		if v.bytes < 64 {
+			PREFETCHT1(Mem{Base: p.b, Disp: panelBytes*(u+prefetchFar) + line})
+		} else {
+			PREFETCHT0(Mem{Base: p.b, Disp: panelBytes*(u+prefetchNear) + line})
 		}
-		for h := range kind.halves {
-			kind.weights(v, func(j int) Mem { return Mem{Base: b, Disp: panelBytes*u + v.bytes*j} }, h, w)
-			for i := range rows {
-				at := strided(a, stride, stride3, u*kind.halves+h)
-				at.Disp = 4 * i
-				VBROADCASTSS(at, x)
-				for j := range w {
-					kind.add(v, x, w[j], acc[i*v.tileVectors+j])
-				}
-			}
-		}
-	}
-	blocks := GP64()
-	MOVQ(n, blocks)
-	SHRQ(Imm(uint64(shift(unroll))), blocks)
-	JZ(LabelRef("tail"))
-	Label("loop")
-	for u := range unroll {
-		step(u)
-	}
-	if many {
+	}, func() {
 		lines := max(1, v.aheadLines/kind.halves) // of as many steps as the loop has
 		for l := range lines {
 			PREFETCHT1(Mem{Base: ahead, Disp: 64 * l})
 		}
 		ADDQ(Imm(uint64(64*lines)), ahead)
+	})
+	storeTile(v, c, p.acc)
+}
+
+// stripSignature is that of a strip; words pass as float32, as in tileSignature.
+const stripSignature = "func(panels, n int, a *float32, stride int, b *float32, c *float32, cRow int)"
+
+// stripKernel emits the product of few rows and a strip of neighbouring panels,
+// which it streams from memory: the sums of one panel are small work, and between two calls
+// memory would rest. The sums are those of a tile.
+func stripKernel(v isa, kind tileKind, rows int) {
+	name := fmt.Sprintf("strip%s%d%s", kind.name, rows, v.name)
+	TEXT(name, 4, stripSignature)
+	Doc(fmt.Sprintf("%s stores in c[i·cRow+32p+j], i < %d, p < panels, j < 32, the sum over k < n of", name, rows),
+		kind.doc+" for b = b[32n·p:]. n > 0.")
+	Pragma("noescape")
+	panels := Load(Param("panels"), GP64())
+	n := Load(Param("n"), GP64())
+	p := newProduct(v, kind, rows)
+	c := Load(Param("c"), GP64())
+	cRow := Load(Param("cRow"), GP64())
+	SHLQ(Imm(2), cRow)
+	back := GP64() // bytes of the rows of a
+	MOVQ(n, back)
+	IMULQ(p.stride, back)
+	if kind.halves == 2 {
+		SHLQ(Imm(1), back)
 	}
-	LEAQ(Mem{Base: a, Index: stride, Scale: 4}, a)
-	ADDQ(I32(int32(unroll*panelBytes)), b)
-	DECQ(blocks)
-	JNZ(LabelRef("loop"))
-	Label("tail")
-	ANDQ(Imm(uint64(unroll-1)), n)
-	JZ(LabelRef("store"))
-	Label("single")
-	step(0)
-	for range kind.halves {
-		ADDQ(stride, a)
+	width := v.bytes * v.tileVectors
+	size := GP64()
+	MOVQ(n, size)
+	SHLQ(Imm(uint64(shift(panelBytes))), size)
+	to := GP64()
+	Label("panel")
+	for at := 0; at < panelBytes; at += width {
+		label := fmt.Sprintf("at%d_", at)
+		p.clear()
+		p.loop(label, n, func(u, line int) {
+			PREFETCHT1(Mem{Base: p.b, Disp: panelBytes*(u+prefetchFar) + line})
+		}, func() {})
+		SUBQ(back, p.a)
+		MOVQ(c, to)
+		for i := range rows {
+			for j := range v.tileVectors {
+				VMOVUPS(p.acc[i*v.tileVectors+j], Mem{Base: to, Disp: v.bytes * j})
+			}
+			if i+1 < rows {
+				ADDQ(cRow, to)
+			}
+		}
+		ADDQ(Imm(uint64(width)), c)
+		if at+width < panelBytes { // the other columns of the same panel
+			SUBQ(size, p.b)
+			ADDQ(Imm(uint64(width)), p.b)
+		} else if at > 0 {
+			SUBQ(Imm(uint64(at)), p.b)
+		}
 	}
-	ADDQ(I32(panelBytes), b)
-	DECQ(n)
-	JNZ(LabelRef("single"))
-	Label("store")
-	storeTile(v, c, acc)
+	DECQ(panels)
+	JNZ(LabelRef("panel"))
+	VZEROUPPER()
+	RET()
 }
 
 // storeTile ends a tile.

@@ -16,7 +16,7 @@ type isa struct {
 	tileRows    int    // rows of the largest tile
 	tileVectors int    // vectors in one row of a tile
 	dotRows     int    // rows of the largest dot kernel
-	fewRows     int    // rows up to which a tile streams its panel from memory
+	fewRows     int    // rows up to which a product streams its panels from memory, in strips
 	aheadLines  int    // cache lines of the next panel that other tiles ask for in four steps
 }
 
