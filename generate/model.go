@@ -26,6 +26,16 @@ type Model interface {
 	Step(ctx context.Context, parents []int, tokens []int32) ([][]float32, error)
 }
 
+// Normalizer is a Model that knows what [LogSumExp] of its logits is: a search asks it, and
+// does not compute it. With a large vocabulary that takes a share of a step.
+type Normalizer interface {
+	Model
+
+	// LogSumExp returns log Σ exp of the logits of a row of the last Step; NaN if one
+	// is NaN or +Inf or all are -Inf.
+	LogSumExp(row int) float64
+}
+
 // Caption is one generated sequence.
 type Caption struct {
 	// IDs is the row that OpenCLIP returns for this image alone: the start (SOT

@@ -131,7 +131,12 @@ func (s *stepper) norm(row int) (float64, error) {
 	if n := s.norms[row]; !math.IsNaN(n) {
 		return n, nil
 	}
-	n := LogSumExp(s.logits[row])
+	var n float64
+	if m, ok := s.model.(Normalizer); ok {
+		n = m.LogSumExp(row)
+	} else {
+		n = LogSumExp(s.logits[row])
+	}
 	if math.IsNaN(n) || math.IsInf(n, -1) {
 		return 0, s.logitError(row)
 	}

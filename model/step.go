@@ -63,6 +63,7 @@ type StepGraph struct {
 	TextTable *G.Node // input, the same for the text tower, where keys may be hidden
 	Image     *G.Node // input, [R] int32: the image of each row
 	Logits    *G.Node // [R, V]
+	Norms     *G.Node // [R, 2]: see op.LogSumExp
 }
 
 // stepInputs are the inputs that the towers share.
@@ -93,6 +94,7 @@ func (m *CoCa) StepGraph(rows int, s *State) (*StepGraph, error) {
 	}
 	x := m.Text.Step(b, g.Tokens, in) // [R] → [R, T]
 	g.Logits = m.Decoder.Step(b, x, in)
+	g.Norms = b.LogSumExp(g.Logits)
 	return g, b.Err()
 }
 

@@ -3,6 +3,7 @@ package infer
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/seed-e0874532/coca/model"
 	"github.com/seed-e0874532/coca/nn/exec"
@@ -21,11 +22,11 @@ type stateProgram struct {
 type stepProgram struct {
 	*exec.Program
 	tokens, pos, table, textTable, image []int32
-	logits                               []float32
+	logits, norms                        []float32
 }
 
 // Session is a search over a set of encoded images: it satisfies
-// generate.Model. Between Open and Close it holds the runtime.
+// generate.Model and generate.Normalizer. Between Open and Close it holds the runtime.
 type Session struct {
 	r     *Runtime
 	state *stateProgram
@@ -33,6 +34,7 @@ type Session struct {
 	rows  []history
 	spare []history
 	out   [][]float32
+	norms []float32 // of the last step
 }
 
 // history is what one row has been fed.
@@ -142,12 +144,17 @@ func (s *Session) Step(ctx context.Context, parents []int, tokens []int32) ([][]
 		return nil, err
 	}
 	s.pos++
-	s.out = s.out[:0]
+	s.out, s.norms = s.out[:0], p.norms
 	vocab := s.VocabSize()
 	for i := range tokens {
 		s.out = append(s.out, p.logits[i*vocab:(i+1)*vocab:(i+1)*vocab])
 	}
 	return s.out, nil
+}
+
+// LogSumExp implements generate.Normalizer.
+func (s *Session) LogSumExp(row int) float64 {
+	return float64(s.norms[2*row]) + math.Log(float64(s.norms[2*row+1]))
 }
 
 // follow makes the new rows' histories. The key of row i at a position is
@@ -181,13 +188,13 @@ func (s *Session) program(rows int) (*stepProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := exec.Compile(s.r.device, g.Logits)
+	program, err := exec.Compile(s.r.device, g.Logits, g.Norms)
 	if err != nil {
 		return nil, err
 	}
 	p := &stepProgram{
 		Program: program, tokens: op.Ints(g.Tokens.Value()), pos: op.Ints(g.Pos.Value()), image: op.Ints(g.Image.Value()),
-		table: op.Ints(g.Table.Value()), textTable: op.Ints(g.TextTable.Value()), logits: program.Floats(g.Logits),
+		table: op.Ints(g.Table.Value()), textTable: op.Ints(g.TextTable.Value()), logits: program.Floats(g.Logits), norms: program.Floats(g.Norms),
 	}
 	s.state.steps[rows] = p
 	return p, nil

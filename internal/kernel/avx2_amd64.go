@@ -142,6 +142,18 @@ func softmaxRowAVX2(n int, dst *float32, x *float32, scale float32)
 //go:noescape
 func expAVX2(n int, dst *float32, x *float32)
 
+// largestOfAVX2 returns the greatest of x[i], i < n; any number if one is NaN.
+// n is a multiple of 32 above 0.
+//
+//go:noescape
+func largestOfAVX2(n int, x *float32) float32
+
+// sumExpAVX2 returns Σ e^(x[i]-top), i < n.
+// n is a multiple of 32 above 0.
+//
+//go:noescape
+func sumExpAVX2(n int, x *float32, top float32) float32
+
 // widenBF16AVX2 widens the whole vectors among n bfloat16 values.
 //
 //go:noescape

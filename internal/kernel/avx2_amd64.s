@@ -4404,6 +4404,179 @@ done:
 	VZEROUPPER
 	RET
 
+// func largestOfAVX2(n int, x *float32) float32
+// Requires: AVX, SSE
+TEXT ·largestOfAVX2(SB), NOSPLIT, $0-20
+	MOVQ    n+0(FP), AX
+	MOVQ    x+8(FP), CX
+	SHRQ    $0x05, AX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+
+loop:
+	VMAXPS     (CX), Y0, Y0
+	VMAXPS     32(CX), Y1, Y1
+	VMAXPS     64(CX), Y2, Y2
+	VMAXPS     96(CX), Y3, Y3
+	ADDQ       $+128, CX
+	DECQ       AX
+	JNZ        loop
+	VMAXPS     Y1, Y0, Y0
+	VMAXPS     Y2, Y0, Y0
+	VMAXPS     Y3, Y0, Y0
+	VPERM2F128 $0x01, Y0, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	VSHUFPS    $0x4e, Y0, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	VSHUFPS    $0xb1, Y0, Y0, Y1
+	VMAXPS     Y1, Y0, Y0
+	MOVSS      X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func sumExpAVX2(n int, x *float32, top float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·sumExpAVX2(SB), NOSPLIT, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	SHRQ         $0x05, AX
+	VBROADCASTSS top+16(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+
+loop:
+	VMOVUPS      (CX), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y5, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y7
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VMOVAPS      Y7, Y5
+	VADDPS       Y5, Y1, Y1
+	VMOVUPS      32(CX), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y5, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y7
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VMOVAPS      Y7, Y5
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      64(CX), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y5, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y7
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VMOVAPS      Y7, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      96(CX), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      constAVX2_42b20000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      constAVX2_c2d00000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VMULPS       constAVX2_3fb8aa3b<>+0(SB), Y5, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS constAVX2_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS constAVX2_35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      constAVX2_3ab6baf3<>+0(SB), Y7
+	VFMADD213PS  constAVX2_3c09382d<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3d2aaa56<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3e2aaa01<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  constAVX2_3f800000<>+0(SB), Y5, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y5
+	VPSUBD       Y5, Y6, Y6
+	VPADDD       constAVX2_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VPADDD       constAVX2_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VMOVAPS      Y7, Y5
+	VADDPS       Y5, Y4, Y4
+	ADDQ         $+128, CX
+	DECQ         AX
+	JNZ          loop
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VPERM2F128   $0x01, Y1, Y1, Y0
+	VADDPS       Y0, Y1, Y1
+	VSHUFPS      $0x4e, Y1, Y1, Y0
+	VADDPS       Y0, Y1, Y1
+	VSHUFPS      $0xb1, Y1, Y1, Y0
+	VADDPS       Y0, Y1, Y1
+	MOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func widenBF16AVX2(n int, dst *float32, src *uint16)
 // Requires: AVX, AVX2
 TEXT ·widenBF16AVX2(SB), NOSPLIT, $0-24

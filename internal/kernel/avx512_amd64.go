@@ -247,6 +247,18 @@ func softmaxRowAVX512(n int, dst *float32, x *float32, scale float32)
 //go:noescape
 func expAVX512(n int, dst *float32, x *float32)
 
+// largestOfAVX512 returns the greatest of x[i], i < n; any number if one is NaN.
+// n is a multiple of 64 above 0.
+//
+//go:noescape
+func largestOfAVX512(n int, x *float32) float32
+
+// sumExpAVX512 returns Σ e^(x[i]-top), i < n.
+// n is a multiple of 64 above 0.
+//
+//go:noescape
+func sumExpAVX512(n int, x *float32, top float32) float32
+
 // widenBF16AVX512 widens the whole vectors among n bfloat16 values.
 //
 //go:noescape

@@ -19,6 +19,7 @@ type frame struct {
 	embed     embedTask
 	packKeys  packKeysTask
 	packed    packedTask
+	logSumExp logSumExpTask
 	elements  elementsTask
 	softmax   softmaxTask
 
@@ -57,7 +58,7 @@ func (p *Pool) release(f *frame) {
 	f.attention, f.weights, f.cached = attentionTask{}, weightsTask{}, cachedTask{}
 	f.packKeys, f.packed = packKeysTask{}, packedTask{}
 	f.patches, f.embed = patchesTask{}, embedTask{}
-	f.elements, f.softmax = elementsTask{}, softmaxTask{}
+	f.elements, f.softmax, f.logSumExp = elementsTask{}, softmaxTask{}, logSumExpTask{}
 	list := &serialFrames
 	if p != nil {
 		list = &p.frames

@@ -54,6 +54,11 @@ type ops struct {
 	// softmax stores the softmax of scale·x in dst, which may be x.
 	softmax func(dst, x []float32, scale float32)
 
+	// largestOf is the greatest element of x, and any number if there is a NaN; sumExp is
+	// Σ e^(x-top) of not too many elements.
+	largestOf func(x []float32) float32
+	sumExp    func(x []float32, top float32) float32
+
 	// exp stores e^x in dst, which may be x.
 	exp func(dst, x []float32)
 
@@ -93,6 +98,8 @@ var genericOps = ops{
 	softmaxColumns: softmaxColumnsGeneric,
 	softmax:        softmaxGeneric,
 	exp:            expGeneric,
+	largestOf:      largestOfGeneric,
+	sumExp:         sumExpGeneric,
 
 	widenBF16: widenBF16Generic, widenF16: widenF16Generic,
 	roundBF16:  roundBF16Generic,

@@ -116,6 +116,7 @@ func levelOps() map[level]*ops {
 			expAVX2(n, &dst[0], &x[0])
 		}
 	}
+	o.largestOf, o.sumExp = sumExpBy(4*8, largestOfAVX2, sumExpAVX2)
 	o.peak[F32] = peakLoop{peakAVX2, 8}
 	o.read = func(data []float32) {
 		if n := 4 * len(data) &^ 255; n > 0 {
@@ -211,6 +212,7 @@ func levelOps() map[level]*ops {
 			expAVX512(n, &dst[0], &x[0])
 		}
 	}
+	o.largestOf, o.sumExp = sumExpBy(4*16, largestOfAVX512, sumExpAVX512)
 	o.peak = [3]peakLoop{F32: {peakAVX512, 16}}
 	o.backwardOps = backwardAVX512
 	add(levelAVX512)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 )
@@ -20,6 +21,7 @@ func levelOps() map[level]*ops {
 	o.epilogue, o.transpose = epilogueByNEON, transposeNEON
 	o.dot, o.axpy = dotNEON, axpyNEON
 	o.layerNorm = layerNormByNEON
+	o.largestOf, o.sumExp = sumExpBy(4, maxNEON, sumExpByNEON)
 	o.softmax, o.softmaxColumns, o.exp = softmaxNEON, softmaxColumnsByNEON, expByNEON
 	o.widenBF16 = wholeNEON(widenBF16NEON, widenBF16Generic)
 	o.widenF16 = wholeNEON(widenF16NEON, widenF16Generic)
@@ -176,6 +178,17 @@ func softmaxNEON(dst, x []float32, scale float32) {
 	for i := whole; i < n; i++ {
 		dst[i] *= factor
 	}
+}
+
+// sumExpByNEON drops the exponentials that a softmax wants to keep.
+func sumExpByNEON(n int, x *float32, top float32) (sum float32) {
+	var kept [256]float32
+	for rest := unsafe.Slice(x, n); len(rest) > 0; {
+		part := min(len(rest), len(kept))
+		sum += expSumNEON(part, &kept[0], &rest[0], top, 1)
+		rest = rest[part:]
+	}
+	return sum
 }
 
 func softmaxColumnsByNEON(n int, x []float32, scale float32, inverse []float32) {

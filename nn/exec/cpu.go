@@ -159,6 +159,13 @@ func (d *CPU) Bind(o G.Op, out Operand, in []Operand) (Kernel, error) {
 			kernel.Normalize(d.pool, y, x, rows, width)
 			return nil
 		}, nil
+	case *op.LogSumExp:
+		y, x := floats(out), floats(in[0])
+		rows, width := rowsAndWidth(in[0])
+		return func() error {
+			kernel.LogSumExp(d.pool, y, x, rows, width)
+			return nil
+		}, nil
 	case *op.Attention:
 		return d.attention(o, out, in)
 	case *op.CachedAttention:

@@ -50,6 +50,7 @@ var operators = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 		return b.LayerNorm(b.Bind("x", random(r, 2, 7, 45)), b.Bind("g", random(r, 45)), b.Bind("b", random(r, 45)), 1e-5)
 	},
 	"Normalize": func(b *op.Builder, r *rand.Rand) *G.Node { return b.Normalize(b.Bind("x", random(r, 3, 33))) },
+	"LogSumExp": func(b *op.Builder, r *rand.Rand) *G.Node { return b.LogSumExp(b.Bind("x", random(r, 3, 133))) },
 	"Attention, fused": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.Attention(op.AttentionArgs{QKV: b.Bind("x", random(r, 2, 19, 3*48)), Heads: 3})
 	},

@@ -115,3 +115,52 @@ func eachRow(y, x G.Value, f func(dst, x []float32)) {
 		f(dst[i:][:d], src[i:][:d])
 	}
 }
+
+// LogSumExp maps each row of x [R, V] to its greatest element and the sum of e^(x-greatest),
+// [R, 2]: log Σ e^x is the first and the logarithm of the second.
+type LogSumExp struct{ core }
+
+// LogSumExp applies the operator [LogSumExp].
+func (b *Builder) LogSumExp(x *G.Node) *G.Node {
+	if !b.usable("LogSumExp", x) {
+		return nil
+	}
+	return b.apply(&LogSumExp{b.core("LogSumExp", "", 2, x)}, x)
+}
+
+// InferShape implements gorgonia.Op.
+func (o *LogSumExp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
+	s, err := shapes(ds)
+	if err != nil {
+		return nil, err
+	}
+	if len(s[0]) != 2 {
+		return nil, &ShapeError{o.kind, "x", "[R, V]", s[0]}
+	}
+	return tensor.Shape{s[0][0], 2}, nil
+}
+
+// Do implements gorgonia.Op.
+func (o *LogSumExp) Do(in ...G.Value) (G.Value, error) { return do(o, in) }
+
+// UsePreallocDo implements gorgonia.UsePreallocDoer.
+func (o *LogSumExp) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
+	dst, x, s := Floats(y), Floats(in[0]), in[0].Shape()
+	for r := range s[0] {
+		row := x[r*s[1]:][:s[1]]
+		top, sum := row[0], 0.0
+		for _, v := range row {
+			top = max(top, v)
+		}
+		for _, v := range row {
+			sum += math.Exp(float64(v) - float64(top))
+		}
+		dst[2*r], dst[2*r+1] = top, float32(sum)
+	}
+	return y, nil
+}
+
+// Cost implements Operator. An exponential counts ten operations.
+func (o *LogSumExp) Cost(out tensor.Shape, in []tensor.Shape) Cost {
+	return Cost{Flops: 12 * int64(in[0].TotalSize()), Bytes: moved(out, in[0])}
+}

@@ -91,6 +91,7 @@ func kernels(v isa) {
 	softmaxColumnsKernel(v)
 	softmaxRowKernel(v)
 	expKernel(v)
+	sumExpKernels(v)
 	convertKernels(v)
 	peakKernel(v, float32Tile)
 }

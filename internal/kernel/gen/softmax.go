@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -133,6 +135,71 @@ func softmaxRowKernel(v isa) {
 	})
 	VZEROUPPER()
 	RET()
+}
+
+// sumExpKernels emit the parts of a log-sum-exp: the greatest element, and the sum of
+// exponentials of what is left of each element without it.
+func sumExpKernels(v isa) {
+	const vectors = 4 // at a time; the sums of a lane are that many chains
+	whole := func() (n, x reg.Register) {
+		n, x = Load(Param("n"), GP64()), Load(Param("x"), GP64())
+		SHRQ(Imm(uint64(shift(vectors*v.lanes()))), n)
+		return n, x
+	}
+	next := func(n, x reg.Register) {
+		ADDQ(I32(int32(vectors*v.bytes)), x)
+		DECQ(n)
+		JNZ(LabelRef("loop"))
+	}
+	result := func(r reg.VecVirtual) {
+		Store(r.AsX(), ReturnIndex(0))
+		VZEROUPPER()
+		RET()
+	}
+
+	TEXT("largestOf"+v.name, 4, "func(n int, x *float32) float32")
+	Doc("largestOf"+v.name+" returns the greatest of x[i], i < n; any number if one is NaN.",
+		fmt.Sprintf("n is a multiple of %d above 0.", vectors*v.lanes()))
+	Pragma("noescape")
+	n, x := whole()
+	top := v.regs(vectors)
+	for _, r := range top {
+		VMOVUPS(Mem{Base: x}, r)
+	}
+	Label("loop")
+	for i, r := range top {
+		VMAXPS(Mem{Base: x, Disp: i * v.bytes}, r, r)
+	}
+	next(n, x)
+	for _, r := range top[1:] {
+		VMAXPS(r, top[0], top[0])
+	}
+	result(v.maxAll(top[0]))
+
+	TEXT("sumExp"+v.name, 4, "func(n int, x *float32, top float32) float32")
+	Doc("sumExp"+v.name+" returns Σ e^(x[i]-top), i < n.",
+		fmt.Sprintf("n is a multiple of %d above 0.", vectors*v.lanes()))
+	Pragma("noescape")
+	n, x = whole()
+	least := v.reg()
+	p, _ := Param("top").Resolve()
+	VBROADCASTSS(p.Addr, least)
+	sums, ys := v.regs(vectors), v.regs(vectors)
+	for _, r := range sums {
+		v.zero(r)
+	}
+	Label("loop")
+	for i, y := range ys {
+		VMOVUPS(Mem{Base: x, Disp: i * v.bytes}, y)
+		VSUBPS(least, y, y)
+		v.exp(y)
+		VADDPS(y, sums[i], sums[i])
+	}
+	next(n, x)
+	for _, r := range sums[1:] {
+		VADDPS(r, sums[0], sums[0])
+	}
+	result(v.sumAll(sums[0]))
 }
 
 // blend replaces the lanes of x that are not in t by those of other.
