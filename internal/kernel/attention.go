@@ -28,7 +28,7 @@ func (a *Attention) Run(p *Pool) {
 	t := &f.attention
 	*t = attentionTask{a: *a, frame: f}
 	t.plan(p.Threads())
-	p.Run(a.Batch*a.Heads*t.groups, t)
+	p.inRows(a.Batch*t.groups*a.Heads, t)
 	p.release(f)
 }
 

@@ -16,7 +16,7 @@ type attentionTask struct {
 	a     Attention
 	frame *frame
 
-	groups int // pieces that the queries of one item and head are cut into
+	groups int // parts that the queries of one item are cut into
 	chunks int // of 32 queries, in all groups
 	rest   int // queries after the chunks, too few for a panel of their own
 }
@@ -24,8 +24,8 @@ type attentionTask struct {
 // fewQueries is the number of queries up to which a panel would be mostly empty.
 const fewQueries = 8
 
-// plan cuts the queries into as many groups as keep the threads busy: each
-// group lays out the keys anew.
+// plan cuts the queries into groups: as many as keep the threads busy, and of few items
+// one for each thread, so that it stays with its rows. Each group lays out the keys anew.
 func (t *attentionTask) plan(threads int) {
 	t.groups = 1
 	if active == levelGeneric || t.a.TQ <= fewQueries {
@@ -36,7 +36,11 @@ func (t *attentionTask) plan(threads int) {
 		t.chunks, t.rest = t.chunks+1, 0
 	}
 	pieces := max(1, t.a.Batch*t.a.Heads)
-	t.groups = max(1, min(t.chunks, (4*threads+pieces-1)/pieces))
+	t.groups = (4*threads + pieces - 1) / pieces
+	if t.a.Batch < threads {
+		t.groups = max(t.groups, threads)
+	}
+	t.groups = max(1, min(t.groups, t.chunks))
 	if threads == 1 {
 		t.groups = 1
 	}
@@ -44,8 +48,8 @@ func (t *attentionTask) plan(threads int) {
 
 func (t *attentionTask) Do(worker, i int) {
 	a := &t.a
-	group, i := i%t.groups, i/t.groups
-	b, head := i/a.Heads, i%a.Heads
+	head, i := i%a.Heads, i/a.Heads
+	b, group := i/t.groups, i%t.groups
 	switch {
 	case active == levelGeneric:
 		for q := range a.TQ {

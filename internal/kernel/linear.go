@@ -19,7 +19,7 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	}
 	f := p.frame()
 	t := &f.linear
-	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth, threads: p.Threads()}
+	*t = linearTask{m: m, frame: f, dst: dst, x: x, rows: rows, e: e, width: panelWidth, groups: 1}
 	// In this order: Pack publishes the panels before it drops the source.
 	from := m.source.Load()
 	if t.panels = m.panels.Load(); t.panels != nil {
@@ -31,7 +31,9 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 			t.width = stripWidth(p, rows, m.out)
 		}
 	}
-	p.Run((m.out+t.width-1)/t.width, t)
+	t.pieces = (m.out + t.width - 1) / t.width
+	t.threads = (p.Threads() + t.groups - 1) / t.groups
+	p.RunGroups(t.groups*t.pieces, t.groups, t)
 	p.release(f)
 }
 
@@ -82,7 +84,7 @@ func panelsAtOnce(p *Pool, rows, count int) int {
 	return max(1, min(count/(4*p.Threads()), 16))
 }
 
-// linearTask computes width columns of the result at a time.
+// linearTask computes width columns of the result at a time, for a group of its rows.
 type linearTask struct {
 	m       *Matrix
 	frame   *frame
@@ -90,7 +92,9 @@ type linearTask struct {
 	rows    int
 	e       Epilogue
 	width   int
-	threads int
+	groups  int       // of rows
+	pieces  int       // of columns
+	threads int       // that work on a group
 	panels  *Panels   // or else
 	data    []float32 // the row-major weight
 
@@ -108,6 +112,7 @@ type rowBlocks struct {
 }
 
 func (t *linearTask) Do(worker, i int) {
+	group, i := i/t.pieces, i%t.pieces
 	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
 	if t.panels != nil {
 		if t.rows <= inner.stripRows && t.steps > 0 && inner.strip[t.panels.Precision] != nil {
@@ -121,7 +126,7 @@ func (t *linearTask) Do(worker, i int) {
 			if next >= o1 {
 				next = (i + t.threads) * t.width
 			}
-			t.panel(worker, o0, min(o0+panelWidth, o1), next)
+			t.panel(worker, group, o0, min(o0+panelWidth, o1), next)
 		}
 		return
 	}
@@ -147,9 +152,9 @@ func (t *linearTask) strip(worker, o0, o1 int) {
 	t.e.apply(t.dst, t.m.out, 0, t.rows, o0, o1, sums, row)
 }
 
-// panel computes columns [o0, o1) from their panel, while the one of columns from
-// next on comes nearer.
-func (t *linearTask) panel(worker, o0, o1, next int) {
+// panel computes columns [o0, o1) of a group from their panel, while the one of columns
+// from next on comes nearer.
+func (t *linearTask) panel(worker, group, o0, o1, next int) {
 	w := t.panels
 	steps := w.steps()
 	panel := w.Words[o0*steps:][:panelWidth*steps]
@@ -159,7 +164,7 @@ func (t *linearTask) panel(worker, o0, o1, next int) {
 	}
 	sums := t.frame.scratch(worker, inner.tileRows*panelWidth)
 	tile, tileAhead := inner.tile[w.Precision], inner.tileAhead[w.Precision]
-	for b := range t.blocks {
+	for b := group * t.blocks / t.groups; b < (group+1)*t.blocks/t.groups; b++ {
 		r0, r1 := t.block(b)
 		words := t.words[b*t.steps*t.stride:]
 		if tileAhead != nil {
@@ -183,6 +188,7 @@ func (t *linearTask) block(b int) (r0, r1 int) {
 // packRows makes the row blocks from x.
 func (t *linearTask) packRows(p *Pool) {
 	t.blocks = (t.rows + inner.tileRows - 1) / inner.tileRows
+	t.groups = max(1, min(t.blocks/leastBlocks, p.Threads()))
 	var convert Precision
 	convert, t.steps = activationWords(t.panels.Precision, t.m.in)
 	if t.rows == 1 && convert == F32 && t.steps == t.m.in { // one row is its own transpose
@@ -195,8 +201,11 @@ func (t *linearTask) packRows(p *Pool) {
 	t.words, t.rowScale = s[:n], s[n:]
 	f := &t.frame.packRows
 	*f = packRowsTask{t, convert}
-	p.Run(t.blocks, f)
+	p.RunGroups(t.blocks, t.groups, f)
 }
+
+// leastBlocks is the number of row blocks that make a panel worth reading.
+const leastBlocks = 2
 
 // activationWords tells as what the activations are kept that meet panels of a
 // precision, and in how many words for n inputs.

@@ -8,9 +8,13 @@ import "math"
 func LayerNorm(p *Pool, dst, x []float32, rows, width int, gamma, beta []float32, eps float32) {
 	f := p.frame()
 	f.norm = normTask{dst[:rows*width], x[:rows*width], gamma, beta, rows, width, eps}
-	p.Run((rows+normChunk-1)/normChunk, &f.norm)
+	p.inRows((rows+normChunk-1)/normChunk, &f.norm)
 	p.release(f)
 }
+
+// inRows runs pieces that are rows in their order: each thread takes the rows that it has
+// had in other kernels.
+func (p *Pool) inRows(n int, t Task) { p.RunGroups(n, min(n, p.Threads()), t) }
 
 const normChunk = 8 // rows in one piece of work
 

@@ -31,10 +31,8 @@ type Pool struct {
 	// The job on offer. task and n are written before state opens a new
 	// generation and read only by workers that have joined that generation.
 	task   Task
-	n      int64
-	_      [64]byte
-	next   atomic.Int64 // the next piece to hand out
-	_      [64]byte
+	groups int           // of pieces
+	next   []group       // one for each thread; the first groups are in use
 	state  atomic.Uint64 // generation<<32 | open<<31 | workers inside
 	_      [64]byte
 	failed atomic.Pointer[PanicError]
@@ -50,6 +48,12 @@ type Pool struct {
 }
 
 const stateOpen = 1 << 31
+
+// group is a run of pieces that are handed out one after another.
+type group struct {
+	at, end atomic.Int64
+	_       [64 - 16]byte // no other group in this cache line
+}
 
 type worker struct {
 	asleep    atomic.Bool
@@ -81,7 +85,7 @@ func NewPool(threads int) *Pool {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{threads: threads, done: make(chan struct{}, 1)}
+	p := &Pool{threads: threads, next: make([]group, threads), done: make(chan struct{}, 1)}
 	for id := 1; id < threads; id++ {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -117,7 +121,13 @@ func (p *Pool) Close() {
 // are done. Pieces are handed out one at a time, in order, to whichever thread
 // is free. If a piece panics, the remaining ones are skipped and Run panics
 // with a *PanicError; so does a memory fault inside a piece.
-func (p *Pool) Run(n int, t Task) {
+func (p *Pool) Run(n int, t Task) { p.RunGroups(n, 1, t) }
+
+// RunGroups is Run for pieces in groups of equal size, n·g/groups to n·(g+1)/groups: a
+// thread takes those of one group, always the same one, before it helps with others. Where
+// a kernel's groups are the rows that the kernel before it has left in a thread's caches, less has
+// to move from one processor's caches to another's. groups is at most Threads().
+func (p *Pool) RunGroups(n, groups int, t Task) {
 	if n <= 0 {
 		return
 	}
@@ -129,8 +139,11 @@ func (p *Pool) Run(n int, t Task) {
 	}
 	p.turn.Lock()
 	defer p.turn.Unlock()
-	p.task, p.n = t, int64(n)
-	p.next.Store(0)
+	p.task, p.groups = t, groups
+	for g := range groups {
+		p.next[g].at.Store(int64(g * n / groups))
+		p.next[g].end.Store(int64((g + 1) * n / groups))
+	}
 	p.failed.Store(nil)
 	p.caller.Store(processor())
 	generation := p.state.Load()>>32 + 1
@@ -179,17 +192,23 @@ func (p *Pool) leave() {
 // parks, some tens of microseconds.
 const patience = 1 << 14
 
-// work takes pieces until none is left.
+// work takes pieces until none is left, first those of the thread's own group.
 func (p *Pool) work(id int) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
 			p.failed.CompareAndSwap(nil, newPanicError(v))
-			p.next.Store(p.n)
+			for g := range p.groups {
+				p.next[g].end.Store(0)
+			}
 		}
 	}()
-	for i := p.next.Add(1) - 1; i < p.n; i = p.next.Add(1) - 1 {
-		p.task.Do(id, int(i))
+	home := id * p.groups / p.threads
+	for g := range p.groups {
+		next := &p.next[(home+g)%p.groups]
+		for i := next.at.Add(1) - 1; i < next.end.Load(); i = next.at.Add(1) - 1 {
+			p.task.Do(id, int(i))
+		}
 	}
 }
 
