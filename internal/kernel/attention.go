@@ -18,6 +18,11 @@ type Attention struct {
 	Hidden []bool // [Batch·TK] or nil: keys that no query of the item sees; key 0 is never hidden
 
 	Dst []float32 // [Batch, TQ, Heads·HeadDim], contiguous
+
+	// Precision is that of products of many queries. With BF16, where the processor
+	// multiplies pairs, queries, keys, values and weights are rounded to bfloat16, unless the
+	// attention is causal. Sums and the softmax are float32.
+	Precision Precision
 }
 
 // Run computes Dst.

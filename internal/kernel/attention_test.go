@@ -130,6 +130,13 @@ func TestAttention(t *testing.T) {
 			for d, v := range dst.slice() {
 				near(t, c.String(), d, v, want[i].out[d], attentionTolerance(c))
 			}
+			a, dst = c.make(uint64(i))
+			a.Precision = BF16
+			a.Run(pool)
+			dst.check(t, c.String())
+			for d, v := range dst.slice() {
+				near(t, c.String()+" in bf16", d, v, want[i].out[d], pairsTolerance)
+			}
 			if c.tk > 300 {
 				continue // Weights is the same plain code for all
 			}
@@ -142,6 +149,11 @@ func TestAttention(t *testing.T) {
 		}
 	})
 }
+
+// pairsTolerance: bfloat16 keeps 8 bits. A score, a mean of about N(0, 1) products of two
+// rounded numbers, is off by 2^-8 at most few times over, and so, relatively, is a weight;
+// weights and values are rounded as much again, and the result is a mean of values of at most 5.
+const pairsTolerance = 8 * 0x1p-8
 
 // attentionTolerance: scores of about N(0, 1) are off by (headDim+2)·unit of
 // their terms' magnitude, the weights by as much relatively, and the sums over

@@ -20,8 +20,6 @@ type AttentionGrad struct {
 	DY         []float32 // [Batch, TQ, Heads·HeadDim]
 	DQ, DK, DV []float32 // laid out as Q, K and V; shared queries get the sum over the items
 
-	Precision Precision // of the products; see Product
-
 	frame *frame
 	each  []float32 // of shared queries, DQ of each item [Batch, TQ, Heads·HeadDim]
 }

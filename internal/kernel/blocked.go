@@ -11,7 +11,7 @@ import "math"
 //	out[HeadDim, 32] = Vᵀ·weights   the scores are the panel of this product
 //
 // The softmax needs no sums across lanes, and both products are the tile of the
-// matrix product. Where queries are few, they are rows instead; see rows.
+// matrix product, in float32 or of pairs of bfloat16 values. Where queries are few, they are rows instead; see rows.
 type attentionTask struct {
 	a     Attention
 	frame *frame
@@ -70,25 +70,29 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 	a := &t.a
 	d := a.HeadDim
 	keys := a.visible(min(a.TQ, c1*panelWidth) - 1) // that any of the queries sees
+	lay := a.layout(keys)
 	step := inner.tileRows
-	stride := (step + 7) &^ 7
 	blocks := (keys + step - 1) / step
 	// The scratch is cut into keys, values, queries, scores and results.
-	s := t.frame.scratch(worker, blocks*d*stride+keys*d+(d+keys+d+1)*panelWidth)
+	s := t.frame.scratch(worker, blocks*lay.inputs*lay.stride+lay.keys*d+(lay.inputs+lay.keys*lay.perWord+d+1)*panelWidth)
 	cut := func(n int) []float32 {
 		part := s[:n:n]
 		s = s[n:]
 		return part
 	}
-	packed, values := cut(blocks*d*stride), cut(keys*d)
-	queries, scores, out, inverse := cut(d*panelWidth), cut(keys*panelWidth), cut(d*panelWidth), cut(panelWidth)
+	packed, values := cut(blocks*lay.inputs*lay.stride), cut(lay.keys*d)
+	queries, scores, out, inverse := cut(lay.inputs*panelWidth), cut(lay.keys*lay.perWord*panelWidth), cut(d*panelWidth), cut(panelWidth)
 
 	for k := range blocks {
 		j := k * step
-		inner.transpose(min(step, keys-j), d, packed[k*d*stride:], stride, a.key(b, head, j), a.KRow)
+		lay.columns(min(step, keys-j), d, packed[k*lay.inputs*lay.stride:], lay.stride, a.key(b, head, j), a.KRow)
 	}
-	for j := range keys { // rows of a fused tensor lie badly in the cache
-		copy(values[j*d:][:d], a.value(b, head, j))
+	if lay.perWord > 1 {
+		pairTokens(values, d, d, a.value(b, head, 0), a.VRow, keys, out)
+	} else {
+		for j := range keys { // rows of a fused tensor lie badly in the cache
+			copy(values[j*d:][:d], a.value(b, head, j))
+		}
 	}
 	scale := float32(1 / math.Sqrt(float64(d)))
 	for c := c0; c < c1; c++ {
@@ -98,17 +102,23 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 		if n < panelWidth {
 			clear(queries)
 		}
-		inner.transpose(n, d, queries, panelWidth, a.query(b, head, q0), a.QRow)
+		lay.columns(n, d, queries, panelWidth, a.query(b, head, q0), a.QRow)
 		for k := 0; k*step < seen; k++ {
 			j := k * step
-			inner.tile[F32](min(step, seen-j), d, packed[k*d*stride:], stride, queries, scores[j*panelWidth:])
+			lay.tile(min(step, seen-j), lay.inputs, packed[k*lay.inputs*lay.stride:], lay.stride, queries, scores[j*panelWidth:])
 		}
 		a.hide(scores[:seen*panelWidth], b, q0)
 		inner.softmaxColumns(seen, scores, scale, inverse)
+		steps := seen
+		if lay.perWord > 1 {
+			clear(scores[seen*panelWidth:])
+			steps = lay.keys
+			inner.pairRows(steps, panelWidth, scores, panelWidth, scores, panelWidth) // a row is read before its place is taken
+		}
 		tiles := (d + step - 1) / step
 		for k := range tiles {
 			from, to := k*d/tiles, (k+1)*d/tiles
-			inner.tile[F32](to-from, seen, values[from:], d, scores, out[from*panelWidth:])
+			lay.tile(to-from, steps, values[from:], d, scores, out[from*panelWidth:])
 		}
 		inner.epilogue(d, panelWidth, out, panelWidth, out, panelWidth, nil, inverse, nil, 0, None)
 		if d%8 == 0 {
@@ -116,6 +126,38 @@ func (t *attentionTask) blocks(worker, b, head, c0, c1 int) {
 		} else {
 			transposeGeneric(d, n, a.out(b, head, q0), a.Heads*d, out, panelWidth)
 		}
+	}
+}
+
+// blockLayout is how the operands of the products of blocks lie: as floats, or, for
+// processors that multiply them, as pairs of bfloat16 values in words.
+type blockLayout struct {
+	perWord int
+	inputs  int // words of a key or query
+	keys    int // words of a channel of all values
+	stride  int // of the words of a block of keys
+	tile    tileFunc
+	columns func(rows, n int, dst []float32, dstRow int, src []float32, srcRow int) // rows become columns of words
+}
+
+// layout is that of a number of keys. Pairs take weights of keys that a causal query does not
+// see for zeros, which they are not if a value is infinite; such attentions keep to floats.
+func (a *Attention) layout(keys int) blockLayout {
+	if a.Precision == BF16 && inner.bf16Pairs && !a.Causal && a.HeadDim%2 == 0 {
+		return blockLayout{2, a.HeadDim / 2, (keys + 1) / 2, 16, inner.tile[BF16], inner.pairColumns}
+	}
+	return blockLayout{1, a.HeadDim, keys, (inner.tileRows + 7) &^ 7, inner.tile[F32], inner.transpose}
+}
+
+// pairTokens stores n channels of the values of all tokens, [tokens, n] with rows valuesRow
+// apart, in words of two neighbouring tokens, [⌈tokens/2⌉, n]. The last of an odd number meets
+// zeros; lines is scratch of two rows.
+func pairTokens(words []float32, wordsRow, n int, values []float32, valuesRow, tokens int, lines []float32) {
+	inner.pairRows(tokens/2, n, words, wordsRow, values, valuesRow)
+	if tokens%2 > 0 {
+		copy(lines[:n], values[(tokens-1)*valuesRow:])
+		clear(lines[n : 2*n])
+		inner.pairRows(1, n, words[tokens/2*wordsRow:], wordsRow, lines, n)
 	}
 }
 

@@ -118,13 +118,7 @@ func (k *PackedKeys) packValues(panel, values []float32, row, n int, lines []flo
 		inner.copyRows(k.Tokens, n, panel, panelWidth, values, row)
 		return
 	}
-	inner.pairRows(k.Tokens/2, n, panel, panelWidth, values, row)
-	if k.Tokens%2 > 0 { // the last one meets a token of zeros
-		last := k.Tokens - 1
-		copy(lines[:n], values[last*row:])
-		clear(lines[n : 2*n])
-		inner.pairRows(1, n, panel[last/2*panelWidth:], panelWidth, lines, n)
-	}
+	pairTokens(panel, panelWidth, n, values, row, k.Tokens, lines)
 }
 
 // PackedAttention is softmax(q·kᵀ/√HeadDim)·v for one query a row, [Rows,

@@ -79,12 +79,10 @@ func (c packedCase) test(t *testing.T, in [2][]float32, precision Precision, poo
 	a.Run(pool)
 	dst.check(t, "attention")
 	// In float32 the scores are off by the rounding of sums of headDim products of numbers
-	// around 1, the results by that of sums of tokens. bfloat16 keeps 8 bits: a score
-	// of headDim products is off by 2^-8 of their root sum of squares, over √headDim again,
-	// which is the relative error of its weight; weights and values are off as much each.
+	// around 1, the results by that of sums of tokens.
 	tolerance := 8 * unit * math.Sqrt(float64(c.headDim+c.tokens))
 	if precision == BF16 {
-		tolerance = 8 * 0x1p-8
+		tolerance = pairsTolerance
 	}
 	for row := range c.index {
 		for head := range c.heads {

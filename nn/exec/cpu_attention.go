@@ -16,6 +16,9 @@ func (d *CPU) attention(o *op.Attention, out Operand, in []Operand) (Kernel, err
 	if !o.Weights() {
 		a.Dst = y
 	}
+	if !d.opts.Training && d.opts.Precision != FP32 {
+		a.Precision = BF16
+	}
 	return func() error {
 		if o.Weights() {
 			a.Weights(d.pool, y)
