@@ -47,7 +47,7 @@ func (r *Runtime) start() {
 
 // settle chooses how the weights of the visual tower are kept on a device that
 // keeps them in int8: columns that take outliers out of activations, and a wider type for
-// the weights that need it most for the time that it costs. It does so once, and not if all
+// the weights, and for attention, that need it most for the time that it costs. It does so once, and not if all
 // weights were prepared by the caller.
 func (r *Runtime) settle(ctx context.Context) error {
 	cpu, ok := r.device.(*exec.CPU)
@@ -66,7 +66,8 @@ func (r *Runtime) settle(ctx context.Context) error {
 	}
 	if len(t.weights) > 0 {
 		size := r.Model.Config.Vision.ImageSize
-		t.pictures = [][]float32{noise(size.Height, size.Width), waves(size.Height, size.Width)}
+		h, w := size.Height, size.Width
+		t.pictures = [][]float32{noise(h, w, 1), waves(h, w), noise(h, w, 2)}
 		if err := t.run(); err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ type trial struct {
 	program  *imageProgram
 	cpu      *exec.CPU
 	weights  []*candidate
-	pictures [][]float32
+	pictures [][]float32 // the first few are enough to compare weights, see probe
 	want     [][]float32 // their features in float32
 }
 
@@ -113,6 +114,7 @@ func (t *trial) run() error {
 		c.Observe(rows)
 		c.precision = exec.Int8
 	}
+	t.cpu.TreatAttention(exec.FP32)
 	defer t.each(func(c *candidate) { c.Reference(false); c.Observe(0) })
 	for i := range t.pictures {
 		f, err := t.features(i)
@@ -128,8 +130,7 @@ func (t *trial) run() error {
 		c.Observe(0)
 	}
 	t.each(func(c *candidate) { c.Reference(false) })
-	loss, err := t.loss()
-	if err != nil || loss <= most {
+	if good, err := t.narrow(); good || err != nil {
 		return err
 	}
 	if err := t.probe(); err != nil {
@@ -137,11 +138,26 @@ func (t *trial) run() error {
 	}
 	for budget := most; budget > most/100; budget /= 2 {
 		t.choose(budget)
-		if loss, err = t.loss(); err != nil || loss <= most {
+		loss, err := t.loss(len(t.pictures))
+		if err != nil {
+			return err
+		}
+		if loss <= most {
+			_, err := t.narrow()
 			return err
 		}
 	}
 	return nil
+}
+
+// narrow makes attention multiply in bfloat16 if the loss stays small.
+func (t *trial) narrow() (good bool, err error) {
+	t.cpu.TreatAttention(exec.BF16)
+	loss, err := t.loss(len(t.pictures))
+	if good = err == nil && loss <= most; !good {
+		t.cpu.TreatAttention(exec.FP32)
+	}
+	return good, err
 }
 
 func (t *trial) each(f func(*candidate)) {
@@ -159,9 +175,10 @@ func (t *trial) features(i int) ([]float32, error) {
 	return slices.Clone(t.program.Floats(t.program.graph.Features)), nil
 }
 
-// loss is the largest 1−cosine between features and those in float32.
-func (t *trial) loss() (worst float64, err error) {
-	for i, want := range t.want {
+// loss is the largest 1−cosine between features and those in float32 of the first n
+// pictures.
+func (t *trial) loss(n int) (worst float64, err error) {
+	for i, want := range t.want[:n] {
 		got, err := t.features(i)
 		if err != nil {
 			return 0, err
@@ -203,7 +220,7 @@ func (t *trial) probe() error {
 		for _, c := range group {
 			c.Reference(false)
 		}
-		return t.loss()
+		return t.loss(2)
 	}
 	losses := map[string]float64{}
 	for _, name := range names {
@@ -285,9 +302,8 @@ func (t *trial) choose(budget float64) {
 
 // noise is a picture that has everything in it: each value is drawn evenly
 // from [-2, 2), by a linear congruential generator (Numerical Recipes').
-func noise(height, width int) []float32 {
+func noise(height, width int, state uint32) []float32 {
 	pixels := make([]float32, 3*height*width)
-	state := uint32(1)
 	for i := range pixels {
 		state = state*1664525 + 1013904223
 		pixels[i] = float32(int32(state)>>8) * (2.0 / (1 << 23))

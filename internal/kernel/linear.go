@@ -167,6 +167,10 @@ func (t *linearTask) panel(worker, group, o0, o1, next int) {
 	for b := group * t.blocks / t.groups; b < (group+1)*t.blocks/t.groups; b++ {
 		r0, r1 := t.block(b)
 		words := t.words[b*t.steps*t.stride:]
+		inner.prefetch(r1-r0, t.dst[r0*t.m.out+o0:], t.m.out)
+		if t.e.Residual != nil {
+			inner.prefetch(r1-r0, t.e.Residual[r0*t.m.out+o0:], t.m.out)
+		}
 		if tileAhead != nil {
 			asked := tileAhead(r1-r0, steps, words, t.stride, panel, sums, ahead)
 			ahead = ahead[min(asked, len(ahead)):]

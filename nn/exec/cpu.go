@@ -14,8 +14,9 @@ import (
 
 // CPU is the device that runs kernels of package kernel on a pool of threads.
 type CPU struct {
-	pool *kernel.Pool
-	opts CPUOptions
+	pool      *kernel.Pool
+	opts      CPUOptions
+	attention Precision // of products of many queries, see kernel.Attention
 
 	mu         sync.Mutex
 	matrices   map[matrixKey]*Matrix
@@ -103,7 +104,11 @@ func NewCPUWith(opts CPUOptions) (*CPU, error) {
 	if err := kernel.CheckISA(); err != nil {
 		return nil, err
 	}
-	return &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}, treatments: map[string]Treatment{}}, nil
+	d := &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}, treatments: map[string]Treatment{}}
+	if !opts.Training && opts.Precision != FP32 {
+		d.attention = BF16
+	}
+	return d, nil
 }
 
 // Name implements Device.
@@ -167,7 +172,7 @@ func (d *CPU) Bind(o G.Op, out Operand, in []Operand) (Kernel, error) {
 			return nil
 		}, nil
 	case *op.Attention:
-		return d.attention(o, out, in)
+		return d.attend(o, out, in)
 	case *op.CachedAttention:
 		return d.cachedAttention(o, out, in)
 	case *op.PackKeys:

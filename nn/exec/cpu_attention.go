@@ -6,7 +6,11 @@ import (
 	"github.com/seed-e0874532/coca/nn/op"
 )
 
-func (d *CPU) attention(o *op.Attention, out Operand, in []Operand) (Kernel, error) {
+// TreatAttention makes attentions of many queries multiply in float32, or in bfloat16 where
+// the processor can. It must not be called while a program of the device runs.
+func (d *CPU) TreatAttention(p Precision) { d.attention = p }
+
+func (d *CPU) attend(o *op.Attention, out Operand, in []Operand) (Kernel, error) {
 	shapes, data := split(in)
 	a, err := o.Arguments(shapes, data)
 	if err != nil {
@@ -16,10 +20,8 @@ func (d *CPU) attention(o *op.Attention, out Operand, in []Operand) (Kernel, err
 	if !o.Weights() {
 		a.Dst = y
 	}
-	if !d.opts.Training && d.opts.Precision != FP32 {
-		a.Precision = BF16
-	}
 	return func() error {
+		a.Precision = d.attention
 		if o.Weights() {
 			a.Weights(d.pool, y)
 		} else {
