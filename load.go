@@ -179,7 +179,11 @@ func (m *Model) device(o options) (exec.Device, error) {
 		cpu.Prepared, cpu.Packed = t.prepared, t.released
 	}
 	cpu.Precision = m.precision
-	return exec.NewCPUWith(cpu)
+	d, err := exec.NewCPUWith(cpu)
+	if err == nil && m.tensors != nil && m.tensors.pack != nil && m.tensors.pack.attention != nil {
+		d.TreatAttention(*m.tensors.pack.attention)
+	}
+	return d, err
 }
 
 // Close gives back threads and memory. Calls that are running finish first;

@@ -60,6 +60,9 @@ func (m *Model) WritePacked(ctx context.Context, path string, progress func(done
 			return err
 		}
 		meta := map[string]string{metaFormat: format, metaPrecision: precisionName(m.precision), metaShapes: string(list)}
+		if a := cpu.Attention(); a != exec.UsualAttention(m.precision) {
+			meta[metaAttention] = precisionName(a)
+		}
 		if format == panelFormat {
 			names, err := json.Marshal(others)
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-e0874532/coca"
 	"github.com/seed-e0874532/coca/internal/formula"
 	"github.com/seed-e0874532/coca/model"
+	"github.com/seed-e0874532/coca/nn/exec"
 	"github.com/seed-e0874532/coca/weights"
 )
 
@@ -178,6 +179,14 @@ func TestPackedTreatments(t *testing.T) {
 			t.Errorf("image %d: the packed file gives other features", i)
 		}
 	}
+	m.Runtime().Device().(*exec.CPU).TreatAttention(coca.FP32)
+	exact := filepath.Join(folder, "exact.safetensors")
+	if err := m.WritePacked(ctx, exact, nil); err != nil {
+		t.Fatal(err)
+	}
+	if p := load(t, exact, coca.WithArch(config)).Runtime().Device().(*exec.CPU).Attention(); p != coca.FP32 {
+		t.Errorf("attention of the packed file is in %v, want f32 as it was", p)
+	}
 	if c := cosine(want[0], embed(wide)[0]); c < 0.999 {
 		t.Errorf("cosine of int8 to float32 %.6f, want at least 0.999", c)
 	}
@@ -201,6 +210,7 @@ func TestPackedTreatments(t *testing.T) {
 		"a later version":       func(meta map[string]string, _ *weights.Info) { meta["coca.panels"] = "3" },
 		"no precisions":         func(meta map[string]string, _ *weights.Info) { delete(meta, "coca.precisions") },
 		"an unknown precision":  func(meta map[string]string, _ *weights.Info) { meta["coca.precisions"] = `{"visual.proj": "fp4"}` },
+		"attention in int8":     func(meta map[string]string, _ *weights.Info) { meta["coca.attention"] = "int8" },
 		"the wrong precision":   func(meta map[string]string, _ *weights.Info) { meta["coca.precisions"] = "{}" },
 		"columns of other size": func(_ map[string]string, info *weights.Info) { info.Shape[0]-- },
 	} {

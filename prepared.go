@@ -31,6 +31,7 @@ const (
 	metaFormat     = "coca.panels"     // version of the layout
 	metaPrecision  = "coca.precision"  // fp32, bf16 or int8
 	metaPrecisions = "coca.precisions" // JSON, version 2: the precision of each NAME that has another
+	metaAttention  = "coca.attention"  // the precision of attention, if it is not the usual one
 	metaShapes     = "coca.shapes"     // JSON: the shape of each tensor that is packed
 	uniformFormat  = "1"
 	panelFormat    = "2"
@@ -58,6 +59,7 @@ func (e *PackError) Error() string {
 type packing struct {
 	precision Precision
 	others    map[string]Precision // of the weights that have another
+	attention *Precision           // nil: the usual one
 	shapes    map[string][]int
 }
 
@@ -83,6 +85,13 @@ func readPacking(f *weights.File) (*packing, error) {
 		if p.others, err = readPrecisions(meta[metaPrecisions]); err != nil {
 			return nil, &PackError{f.Path(), "precisions", "a JSON object of fp32, bf16 or int8", err.Error()}
 		}
+	}
+	if name, ok := meta[metaAttention]; ok {
+		attention, err := ParsePrecision(name)
+		if err != nil || attention == exec.Int8 {
+			return nil, &PackError{f.Path(), "precision of attention", "fp32 or bf16", strconv.Quote(name)}
+		}
+		p.attention = &attention
 	}
 	for name, shape := range p.shapes {
 		n := 1

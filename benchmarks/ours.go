@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/seed-e0874532/coca"
@@ -84,6 +85,20 @@ func (s *subject) tower(batch int) (*tower, error) {
 	}
 	s.towers[batch] = t
 	return t, p.Run(context.Background())
+}
+
+// latent are the features of image 0 that the tower gave last.
+func (s *subject) latent() []float32 { return s.towers[1].Floats(s.towers[1].graph.Latent) }
+
+// kinds counts the weights of the visual tower by their precisions.
+func (s *subject) kinds() map[string]int {
+	kinds := map[string]int{}
+	for _, m := range s.Runtime().Device().(*exec.CPU).Matrices() {
+		if strings.HasPrefix(m.Name, "visual.") {
+			kinds[m.Treatment.Precision.String()]++
+		}
+	}
+	return kinds
 }
 
 func (s *subject) image(i int) []float32 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -15,47 +16,39 @@ var towerPeers = map[string][]string{
 	"int8": {"onnxruntime_int8", "openvino_int8"},
 }
 
-// towerRows is one image through the visual tower.
+// towerRows is one image through the visual tower: as a model has it, and, in int8, also with
+// every weight in int8, as the peers have it, where some were kept wider.
 func (b *bench) towerRows() error {
 	var bf16 float64
 	for _, precision := range b.precisions {
-		s, row := b.subjects[precision], Row{Name: "visual tower, batch 1", Precision: precision, Peers: map[string]Times{}}
-		var ours []float64
-		peers := map[string][]float64{}
-		for range b.rounds {
-			if _, err := s.runTower(1); err != nil { // warm, as the peers do
-				return err
-			}
-			if err := b.once(&ours, func() (float64, error) { return s.runTower(1) }); err != nil {
-				return err
-			}
-			for _, p := range b.peersOf(precision) {
-				var a answer
-				if err := b.peers.ask(map[string]any{"do": "tower", "peer": p}, &a); err != nil {
-					row.Note += " " + err.Error()
-					continue
-				}
-				peers[p] = append(peers[p], a.Seconds)
-			}
+		s := b.subjects[precision]
+		if err := s.Runtime().CompileAll(context.Background()); err != nil {
+			return err
 		}
-		row.Ours = timesOf(ours)
-		for p, seconds := range peers {
-			row.Peers[p] = timesOf(seconds)
-			a, err := b.agreement(s, p)
+		row, err := b.towerRow("visual tower, batch 1", s)
+		if err != nil {
+			return err
+		}
+		kinds := s.kinds()
+		switch {
+		case precision == "bf16":
+			bf16 = row.Ours.Median
+		case precision == "int8":
+			row.Note = b.int8Note(s, row, bf16) + fmt.Sprintf("; weights in int8, bf16, f32: %d, %d, %d", kinds["int8"], kinds["bf16"], kinds["f32"])
+		}
+		b.add(row, s.towers[1].Cost())
+		if precision == "int8" && kinds["bf16"] > 0 {
+			plain, err := newSubject(b.cfg, b.weights, precision, b.Threads)
 			if err != nil {
 				return err
 			}
-			row.Agreement += a
-		}
-		switch precision {
-		case "bf16":
-			bf16 = row.Ours.Median
-		case "int8":
-			if bf16 > 0 {
-				row.Note += fmt.Sprintf("%.2f times as fast as our bf16", bf16/row.Ours.Median)
+			defer plain.Close()
+			if row, err = b.towerRow("visual tower, batch 1, every weight in int8", plain); err != nil {
+				return err
 			}
+			row.Note = b.int8Note(plain, row, bf16)
+			b.add(row, plain.towers[1].Cost())
 		}
-		b.add(row, s.towers[1].Cost())
 		for _, p := range b.peersOf(precision) {
 			var a answer
 			if err := b.peers.ask(map[string]any{"do": "drop", "peer": p}, &a); err != nil {
@@ -64,6 +57,52 @@ func (b *bench) towerRows() error {
 		}
 	}
 	return nil
+}
+
+// towerRow times one subject and its peers in turn.
+func (b *bench) towerRow(name string, s *subject) (row Row, err error) {
+	row = Row{Name: name, Precision: s.precision, Peers: map[string]Times{}}
+	var ours []float64
+	peers := map[string][]float64{}
+	for range b.rounds {
+		if _, err := s.runTower(1); err != nil { // warm, as the peers do
+			return row, err
+		}
+		if err := b.once(&ours, func() (float64, error) { return s.runTower(1) }); err != nil {
+			return row, err
+		}
+		for _, p := range b.peersOf(s.precision) {
+			var a answer
+			if err := b.peers.ask(map[string]any{"do": "tower", "peer": p}, &a); err != nil {
+				row.Note += " " + err.Error()
+				continue
+			}
+			peers[p] = append(peers[p], a.Seconds)
+		}
+	}
+	row.Ours = timesOf(ours)
+	for p, seconds := range peers {
+		row.Peers[p] = timesOf(seconds)
+		a, err := b.agreement(s, p)
+		if err != nil {
+			return row, err
+		}
+		row.Agreement += a
+	}
+	return row, nil
+}
+
+// int8Note compares a row in int8 with our other precisions.
+func (b *bench) int8Note(s *subject, row Row, bf16 float64) (note string) {
+	note = row.Note
+	if bf16 > 0 {
+		note += fmt.Sprintf("%.2f times as fast as our bf16", bf16/row.Ours.Median)
+	}
+	if wide := b.subjects["f32"]; wide != nil && wide.towers[1] != nil {
+		cosine, _ := compare(s.latent(), wide.latent())
+		note += fmt.Sprintf("; 1−cos to our f32 %.1e", 1-cosine)
+	}
+	return note
 }
 
 func (b *bench) peersOf(precision string) []string {
@@ -86,19 +125,23 @@ func (b *bench) agreement(s *subject, peer string) (string, error) {
 	if err := b.peers.ask(map[string]any{"do": "features", "peer": peer}, &a); err != nil {
 		return "", err
 	}
-	got := s.towers[1].Floats(s.towers[1].graph.Latent)
-	var dot, x2, y2, far float64
-	for i, y := range a.Values {
-		x := float64(got[i])
-		dot, x2, y2 = dot+x*y, x2+x*x, y2+y*y
-		far = max(far, math.Abs(x-y))
-	}
-	cosine := dot / math.Sqrt(x2*y2)
+	cosine, far := compare(s.latent(), a.Values)
 	least := map[string]float64{"f32": 0.9999, "bf16": 0.97, "int8": -1}[s.precision] // the narrow ones: two roundings of the same model
 	if !(cosine > least) {
 		return "", fmt.Errorf("features differ from %s: cosine %v, want above %v", peer, cosine, least)
 	}
 	return fmt.Sprintf("%s: 1−cos %.1e, max %.1e<br>", peer, 1-cosine, far), nil
+}
+
+// compare returns the cosine of two vectors and the largest distance of elements.
+func compare[T float32 | float64](x []float32, y []T) (cosine, far float64) {
+	var dot, x2, y2 float64
+	for i, v := range y {
+		x, y := float64(x[i]), float64(v)
+		dot, x2, y2 = dot+x*y, x2+x*x, y2+y*y
+		far = max(far, math.Abs(x-y))
+	}
+	return dot / math.Sqrt(x2*y2), far
 }
 
 // stepRows is one token of two beams, in the middle of a caption.

@@ -105,8 +105,8 @@ func NewCPUWith(opts CPUOptions) (*CPU, error) {
 		return nil, err
 	}
 	d := &CPU{pool: kernel.NewPool(opts.Threads), opts: opts, matrices: map[matrixKey]*Matrix{}, treatments: map[string]Treatment{}}
-	if !opts.Training && opts.Precision != FP32 {
-		d.attention = BF16
+	if !opts.Training {
+		d.attention = UsualAttention(opts.Precision)
 	}
 	return d, nil
 }

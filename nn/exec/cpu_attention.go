@@ -6,6 +6,13 @@ import (
 	"github.com/seed-e0874532/coca/nn/op"
 )
 
+// UsualAttention is the precision of attentions of many queries on a device that keeps weights
+// in p: bfloat16 where these are narrow.
+func UsualAttention(p Precision) Precision { return min(p, BF16) }
+
+// Attention is the precision of attentions of many queries.
+func (d *CPU) Attention() Precision { return d.attention }
+
 // TreatAttention makes attentions of many queries multiply in float32, or in bfloat16 where
 // the processor can. It must not be called while a program of the device runs.
 func (d *CPU) TreatAttention(p Precision) { d.attention = p }
