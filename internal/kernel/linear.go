@@ -113,6 +113,7 @@ type rowBlocks struct {
 
 func (t *linearTask) Do(worker, i int) {
 	group, i := i/t.pieces, i%t.pieces
+	i = (i + group*t.pieces/t.groups) % t.pieces // groups do not wait for the same panel at the same time
 	o0, o1 := i*t.width, min((i+1)*t.width, t.m.out)
 	if t.panels != nil {
 		if t.rows <= inner.stripRows && t.steps > 0 && inner.strip[t.panels.Precision] != nil {
