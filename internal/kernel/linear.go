@@ -28,7 +28,7 @@ func (m *Matrix) Linear(p *Pool, dst, x []float32, rows int, e Epilogue) {
 	} else {
 		t.data = from.wide
 		if m.order == InOut {
-			t.width = stripWidth(p, rows, m.out)
+			t.width = columnsAtOnce(p, rows, m.out)
 		}
 	}
 	t.pieces = (m.out + t.width - 1) / t.width
@@ -65,11 +65,11 @@ func (e *Epilogue) apply(dst []float32, out, r0, rows, o0, o1 int, sums []float3
 	inner.epilogue(rows, o1-o0, dst[r0*out+o0:], out, sums, sumsRow, bias, scale, residual, out, e.Act)
 }
 
-// stripWidth is how many outputs of an [in, out] weight a piece of work
+// columnsAtOnce is how many outputs of an [in, out] weight a piece of work
 // computes: wide, to read memory in long stretches, but with the sums of all rows
 // well inside the second-level cache and a few pieces for each thread. The result
 // does not depend on it.
-func stripWidth(p *Pool, rows, out int) int {
+func columnsAtOnce(p *Pool, rows, out int) int {
 	width := min(2048, 16384/max(rows, 1), out/(4*p.Threads()))
 	return max(width&^63, 64)
 }
