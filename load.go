@@ -164,6 +164,7 @@ func (m *Model) device(o options) (exec.Device, error) {
 		return o.device, nil
 	}
 	cpu := exec.CPUOptions{Threads: o.threads}
+	var attention *Precision // nil: the usual one
 	if o.precision != nil {
 		m.precision = *o.precision
 	}
@@ -172,7 +173,7 @@ func (m *Model) device(o options) (exec.Device, error) {
 			if o.precision != nil && *o.precision != t.pack.precision {
 				return nil, &PackError{t.path, "precision", precisionName(*o.precision), precisionName(t.pack.precision)}
 			}
-			m.precision = t.pack.precision
+			m.precision, attention = t.pack.precision, t.pack.attention
 		}
 		t.precision = m.precision
 		t.standIn()
@@ -180,8 +181,8 @@ func (m *Model) device(o options) (exec.Device, error) {
 	}
 	cpu.Precision = m.precision
 	d, err := exec.NewCPUWith(cpu)
-	if err == nil && m.tensors != nil && m.tensors.pack != nil && m.tensors.pack.attention != nil {
-		d.TreatAttention(*m.tensors.pack.attention)
+	if err == nil && attention != nil {
+		d.TreatAttention(*attention)
 	}
 	return d, err
 }

@@ -82,7 +82,7 @@ type trial struct {
 	program  *imageProgram
 	cpu      *exec.CPU
 	weights  []*candidate
-	pictures [][]float32 // the first few are enough to compare weights, see probe
+	pictures [][]float32
 	want     [][]float32 // their features in float32
 }
 
@@ -202,6 +202,10 @@ func distance(a, b []float32) float64 {
 	return 2
 }
 
+// probed is the number of pictures that tell which weights lose most; whether all that was
+// chosen is good enough is asked of all pictures.
+const probed = 2
+
 // probe measures the loss of each weight in int8 while all others are exact.
 // Blocks are measured first: the weights of those that together lose little share what
 // their block loses.
@@ -220,7 +224,7 @@ func (t *trial) probe() error {
 		for _, c := range group {
 			c.Reference(false)
 		}
-		return t.loss(2)
+		return t.loss(probed)
 	}
 	losses := map[string]float64{}
 	for _, name := range names {

@@ -23,11 +23,7 @@ const sumExpMost = 1024
 
 func (t *logSumExpTask) Do(_, r int) {
 	row := t.x[r*t.width:][:t.width]
-	top := float32(math.Inf(-1))
-	if len(row) > 0 {
-		top = inner.largestOf(row)
-	}
-	sum := 0.0
+	top, sum := inner.largestOf(row), 0.0
 	for i := 0; i < len(row); i += sumExpMost {
 		sum += float64(inner.sumExp(row[i:min(i+sumExpMost, len(row))], top))
 	}
@@ -38,7 +34,7 @@ func (t *logSumExpTask) Do(_, r int) {
 }
 
 func largestOfGeneric(x []float32) float32 {
-	top := x[0]
+	top := float32(math.Inf(-1))
 	for _, v := range x {
 		if v > top {
 			top = v
@@ -60,14 +56,9 @@ func sumExpBy(n int, largestOf func(n int, x *float32) float32, sumExp func(n in
 	func(x []float32) float32, func(x []float32, top float32) float32) {
 	return func(x []float32) float32 {
 			whole := len(x) / n * n
-			if whole == 0 {
-				return largestOfGeneric(x)
-			}
-			top := largestOf(whole, &x[0])
-			for _, v := range x[whole:] {
-				if v > top {
-					top = v
-				}
+			top := largestOfGeneric(x[whole:])
+			if whole > 0 {
+				top = max(top, largestOf(whole, &x[0]))
 			}
 			return top
 		}, func(x []float32, top float32) float32 {

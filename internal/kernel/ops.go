@@ -54,7 +54,7 @@ type ops struct {
 	// softmax stores the softmax of scale·x in dst, which may be x.
 	softmax func(dst, x []float32, scale float32)
 
-	// largestOf is the greatest element of x, and any number if there is a NaN; sumExp is
+	// largestOf is the greatest element of x, -Inf of none, and anything if there is a NaN; sumExp is
 	// Σ e^(x-top) of not too many elements.
 	largestOf func(x []float32) float32
 	sumExp    func(x []float32, top float32) float32

@@ -164,10 +164,7 @@ func softmaxNEON(dst, x []float32, scale float32) {
 		return
 	}
 	_ = dst[n-1]
-	top := maxNEON(whole, &x[0])
-	for _, v := range x[whole:] {
-		top = max(top, v)
-	}
+	top := max(maxNEON(whole, &x[0]), largestOfGeneric(x[whole:]))
 	sum := expSumNEON(whole, &dst[0], &x[0], top, scale)
 	for i := whole; i < n; i++ {
 		dst[i] = float32(math.Exp(float64(scale) * (float64(x[i]) - float64(top))))

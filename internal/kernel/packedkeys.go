@@ -31,19 +31,23 @@ func (k PackedKeys) panels(out, in int) panelSet {
 func (k PackedKeys) keys() panelSet   { return k.panels(k.Tokens, k.HeadDim) }
 func (k PackedKeys) values() panelSet { return k.panels(k.HeadDim, k.Tokens) }
 
+// headWords is the number of words of one head: those of its keys, then those of its values.
+func (k PackedKeys) headWords() int { return k.keys().words() + k.values().words() }
+
 // Words is the number of words, of 4 bytes each, for one image.
-func (k PackedKeys) Words() int { return k.Heads * (k.keys().words() + k.values().words()) }
+func (k PackedKeys) Words() int { return k.Heads * k.headWords() }
+
+// Width is the number of channels of a query, a key or a value.
+func (k PackedKeys) Width() int { return k.Heads * k.HeadDim }
 
 // Key is channel c of the key of a token in the layout of one image, Value that of the value.
 func (k PackedKeys) Key(packed []float32, head, token, c int) float32 {
-	ks := k.keys()
-	return k.at(packed[head*(ks.words()+k.values().words()):], ks, token, c)
+	return k.at(packed[head*k.headWords():], k.keys(), token, c)
 }
 
 // Value is like Key.
 func (k PackedKeys) Value(packed []float32, head, token, c int) float32 {
-	ks := k.keys()
-	return k.at(packed[head*(ks.words()+k.values().words())+ks.words():], k.values(), c, token)
+	return k.at(packed[head*k.headWords()+k.keys().words():], k.values(), c, token)
 }
 
 // at is the number of an output and an input in panels.
@@ -70,7 +74,7 @@ func (k PackedKeys) check() {
 func (k PackedKeys) Pack(p *Pool, dst, kv []float32, images int) {
 	k.check()
 	f := p.frame()
-	f.packKeys = packKeysTask{k, f, dst[:images*k.Words()], kv[:images*k.Tokens*2*k.Heads*k.HeadDim]}
+	f.packKeys = packKeysTask{k, f, dst[:images*k.Words()], kv[:images*k.Tokens*2*k.Width()]}
 	p.Run(images*k.Heads, &f.packKeys)
 	p.release(f)
 }
@@ -85,11 +89,11 @@ type packKeysTask struct {
 func (t *packKeysTask) Do(worker, i int) {
 	k := &t.k
 	image, head := i/k.Heads, i%k.Heads
-	row := 2 * k.Heads * k.HeadDim
+	row := 2 * k.Width()
 	keys := t.kv[image*k.Tokens*row+head*k.HeadDim:]
-	values := keys[k.Heads*k.HeadDim:]
+	values := keys[k.Width():]
 	ks, vs := k.keys(), k.values()
-	dst := t.dst[i*(ks.words()+vs.words()):][:ks.words()+vs.words()]
+	dst := t.dst[i*k.headWords():][:k.headWords()]
 	lines := t.frame.scratch(worker, panelWidth*max(ks.steps, 2))
 	for p := range ks.count {
 		j := p * panelWidth
@@ -174,9 +178,8 @@ func (t *packedTask) Do(worker, i int) {
 		return
 	}
 	ks, vs := a.keys(), a.values()
-	size := ks.words() + vs.words()
-	words := a.Packed[int(a.Index[row])*a.Words()+head*size:][:size]
-	width, scores, out := a.Heads*a.HeadDim, ks.count*panelWidth, vs.count*panelWidth
+	words := a.Packed[int(a.Index[row])*a.Words()+head*a.headWords():][:a.headWords()]
+	width, scores, out := a.Width(), ks.count*panelWidth, vs.count*panelWidth
 	perWord, stride := a.Precision.perWord(), rowStride(n)
 	x := max(ks.steps, vs.steps) * perWord * stride
 	// The scratch is cut into activations, step by step, and results.

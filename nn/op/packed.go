@@ -38,8 +38,8 @@ func (o *PackKeys) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 		return nil, err
 	}
 	k, kv := o.Layout, s[0]
-	if len(kv) != 3 || kv[1] != k.Tokens || kv[2] != 2*k.Heads*k.HeadDim {
-		return nil, &ShapeError{o.kind, "kv", fmt.Sprintf("[B, %d, %d]", k.Tokens, 2*k.Heads*k.HeadDim), kv}
+	if len(kv) != 3 || kv[1] != k.Tokens || kv[2] != 2*k.Width() {
+		return nil, &ShapeError{o.kind, "kv", fmt.Sprintf("[B, %d, %d]", k.Tokens, 2*k.Width()), kv}
 	}
 	return tensor.Shape{kv[0], k.Words()}, nil
 }
@@ -92,7 +92,7 @@ func (o *PackedAttention) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, packed, index, d := s[0], s[1], s[2], o.Layout.Heads*o.Layout.HeadDim
+	q, packed, index, d := s[0], s[1], s[2], o.Layout.Width()
 	switch {
 	case len(q) != 2 || last(q) != d:
 		return nil, &ShapeError{o.kind, "q", fmt.Sprintf("[R, %d]", d), q}
@@ -133,7 +133,7 @@ func (o *PackedAttention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 	if err := o.Check(a.Index, s[1][0]); err != nil {
 		return nil, err
 	}
-	dst, d := Floats(y), a.Heads*a.HeadDim
+	dst, d := Floats(y), a.Width()
 	p := make([]float64, a.Tokens)
 	for r, image := range a.Index {
 		packed := a.Packed[int(image)*a.Words():][:a.Words()]
@@ -161,7 +161,7 @@ func (o *PackedAttention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 
 // Cost implements Operator. Bytes count a layout as float32, and each image's once a row.
 func (o *PackedAttention) Cost(out tensor.Shape, in []tensor.Shape) Cost {
-	rows, d := int64(in[0][0]), int64(o.Layout.Heads*o.Layout.HeadDim)
+	rows, d := int64(in[0][0]), int64(o.Layout.Width())
 	pairs := rows * int64(o.Layout.Heads) * int64(o.Layout.Tokens)
 	return Cost{
 		Flops: pairs * int64(4*o.Layout.HeadDim+5),
