@@ -54,11 +54,12 @@ func (m *CoCa) NewKeys(images int) (keys []*tensor.Dense) {
 	return keys
 }
 
-// StepGraph feeds one token to each of R rows and gives the logits of the next.
+// StepGraph feeds R new tokens, each to the history that its row of the tables tells, and
+// gives the logits of the next.
 type StepGraph struct {
 	*op.Builder
 	Tokens    *G.Node // input, [R] int32
-	Pos       *G.Node // input, [1] int32: the position of these tokens
+	Pos       *G.Node // input, [R] int32: the positions of these tokens
 	Table     *G.Node // input, [R, length] int32: see op.CachedAttention
 	TextTable *G.Node // input, the same for the text tower, where keys may be hidden
 	Image     *G.Node // input, [R] int32: the image of each row
@@ -82,7 +83,7 @@ func (m *CoCa) StepGraph(rows int, s *State) (*StepGraph, error) {
 	b := op.NewBuilder()
 	g := &StepGraph{Builder: b}
 	g.Tokens = b.Input("tokens", tensor.Int32, rows)
-	g.Pos = b.Input("pos", tensor.Int32, 1)
+	g.Pos = b.Input("pos", tensor.Int32, rows)
 	g.Table = b.Input("table", tensor.Int32, rows, s.Length)
 	g.TextTable = b.Input("text_table", tensor.Int32, rows, s.Length)
 	g.Image = b.Input("image", tensor.Int32, rows)

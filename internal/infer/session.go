@@ -133,10 +133,9 @@ func (s *Session) Step(ctx context.Context, parents []int, tokens []int32) ([][]
 		return nil, err
 	}
 	s.follow(parents, tokens)
-	p.pos[0] = int32(s.pos)
 	copy(p.tokens, tokens)
 	for i, row := range s.rows {
-		p.image[i] = row.image
+		p.image[i], p.pos[i] = row.image, int32(s.pos)
 		copy(p.table[i*s.state.Length:], row.slots)
 		copy(p.textTable[i*s.state.Length:], row.text)
 	}

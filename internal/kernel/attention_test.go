@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -211,7 +212,7 @@ func TestCachedAttention(t *testing.T) {
 			}
 			history := make([][]token, size.rows)
 			for pos := range size.length {
-				c.Pos = pos
+				c.Pos = slices.Repeat([]int32{int32(pos)}, size.rows)
 				if pos > 0 { // every row goes on from a random one
 					table, past := append([]int32(nil), c.Table...), append([][]token(nil), history...)
 					for row := range size.rows {
@@ -264,10 +265,47 @@ func TestCachedAttention(t *testing.T) {
 	}
 }
 
+// Tokens that follow one another give the same bits in one call as in calls of their own:
+// a row sees the keys of rows of its call.
+func TestCachedAttentionOfTree(t *testing.T) {
+	const heads, headDim, length, slots, first = 2, 32, 20, 3, 7
+	const d = heads * headDim
+	pool := NewPool(2)
+	defer pool.Close()
+	eachISA(t, func(t *testing.T) {
+		r := newRand(11)
+		k, v := normal(r, slots*length*d), normal(r, slots*length*d)
+		var tables [][]int32 // of rows: positions first to first+3, a slot of each
+		for _, path := range [][]int32{{2}, {2, 0}, {2, 1}, {2, 0, 0}, {2, 1, 1}, {2, 0, 2}, {2, 1, 1, 0}, {2, 0, 2, 1}} {
+			tables = append(tables, append([]int32{0, 1, 2, -1, 1, 1, 0}, path...))
+		}
+		rows := len(tables)
+		c := CachedAttention{Heads: heads, HeadDim: headDim, Slots: slots, Length: length, TableRow: length}
+		run := func(k, v, qkv []float32, tables [][]int32) []float32 {
+			c := c
+			c.Rows, c.QKV, c.K, c.V, c.Dst = len(tables), qkv, k, v, make([]float32, len(tables)*d)
+			for _, table := range tables {
+				c.Pos = append(c.Pos, int32(len(table)-1))
+				c.Table = append(append(c.Table, table...), make([]int32, length-len(table))...)
+			}
+			c.Run(pool)
+			return c.Dst
+		}
+		qkv := normal(r, rows*3*d)
+		got := run(slices.Clone(k), slices.Clone(v), qkv, tables)
+		for row := range rows { // a row's ancestors are before it
+			want := run(k, v, qkv[row*3*d:][:3*d], tables[row:row+1])
+			if !slices.Equal(got[row*d:][:d], want) {
+				t.Errorf("row %d differs from the same in a call of its own", row)
+			}
+		}
+	})
+}
+
 func TestCachedAttentionAllHidden(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		r := newRand(8)
-		c := CachedAttention{Rows: 1, Heads: 1, HeadDim: 8, Slots: 1, Length: 4, Pos: 1, QKV: normal(r, 24),
+		c := CachedAttention{Rows: 1, Heads: 1, HeadDim: 8, Slots: 1, Length: 4, Pos: []int32{1}, QKV: normal(r, 24),
 			K: normal(r, 32), V: normal(r, 32), Table: []int32{-1, -1}, TableRow: 2, Dst: normal(r, 8)}
 		c.Run(nil)
 		for i, v := range c.Dst {
@@ -291,7 +329,7 @@ func TestAttentionDoesNotAllocate(t *testing.T) {
 			}
 		}
 		r := newRand(9)
-		c := CachedAttention{Rows: 1, Heads: 1, HeadDim: 8, Slots: 1, Length: 4, Pos: 1, QKV: normal(r, 24),
+		c := CachedAttention{Rows: 1, Heads: 1, HeadDim: 8, Slots: 1, Length: 4, Pos: []int32{1}, QKV: normal(r, 24),
 			K: normal(r, 32), V: normal(r, 32), Table: []int32{0, 0}, TableRow: 2, Dst: normal(r, 8)}
 		c.Run(pool)
 		if n := testing.AllocsPerRun(20, func() { c.Run(pool) }); n != 0 {
@@ -322,7 +360,7 @@ func BenchmarkCachedAttention(b *testing.B) {
 	pool := benchPool(b)
 	r := newRand(1)
 	const rows, length, d = 6, 77, 768
-	c := CachedAttention{Rows: rows, Heads: 12, HeadDim: 64, Slots: rows, Length: length, Pos: 40, QKV: normal(r, rows*3*d),
+	c := CachedAttention{Rows: rows, Heads: 12, HeadDim: 64, Slots: rows, Length: length, Pos: slices.Repeat([]int32{40}, rows), QKV: normal(r, rows*3*d),
 		K: normal(r, rows*length*d), V: normal(r, rows*length*d), TableRow: length, Dst: make([]float32, rows*d)}
 	for row := range rows {
 		for t := range length {

@@ -2,21 +2,23 @@ package kernel
 
 import "math"
 
-// CachedAttention is the self-attention of one new token in each of Rows rows,
-// at position Pos, against caches of full length. The history of a row is an
-// index table: beams that share a past share its keys and values, and following
-// another beam changes the table, not the caches.
+// CachedAttention is the self-attention of new tokens against caches of full length. The
+// history of a row is an index table: beams that share a past share its keys and values, and
+// following another beam changes the table, not the caches. Rows may be new tokens of one
+// history, one after another: all keys are stored before any row looks at them.
 type CachedAttention struct {
-	Rows, Heads, HeadDim, Pos, Slots, Length int
+	Rows, Heads, HeadDim, Slots, Length int
 
 	QKV []float32 // [Rows, 3·Heads·HeadDim], of the new tokens
 
 	// K and V are the caches [Slots, Length, Heads·HeadDim]. The new key and
-	// value of row r are first stored at slot r, position Pos.
+	// value of row r are first stored at slot Table[r, Pos[r]], position Pos[r].
 	K, V []float32
 
-	// Table[r·TableRow+t] is the slot that holds position t ≤ Pos of row r, or
-	// -1 for a hidden key. At t = Pos it is r itself or -1.
+	Pos []int32 // [Rows], below Length
+
+	// Table[r·TableRow+t] is the slot that holds position t ≤ Pos[r] of row r, or
+	// -1 for a hidden key. A new key that its own row hides is not stored.
 	Table    []int32
 	TableRow int
 
@@ -39,13 +41,37 @@ func (c *CachedAttention) Weights(p *Pool, dst []float32) {
 func (c *CachedAttention) run(p *Pool, weights []float32) {
 	d := c.Heads * c.HeadDim
 	c.QKV, c.K, c.V = c.QKV[:c.Rows*3*d], c.K[:c.Slots*c.Length*d], c.V[:c.Slots*c.Length*d]
-	if c.Pos < 0 || c.Pos >= c.Length || c.Rows > c.Slots || c.Pos >= c.TableRow {
-		panic("kernel: CachedAttention beyond its caches")
+	c.Pos = c.Pos[:c.Rows]
+	for _, pos := range c.Pos {
+		if pos < 0 || int(pos) >= min(c.Length, c.TableRow) {
+			panic("kernel: CachedAttention beyond its caches")
+		}
+	}
+	for row := range c.Rows {
+		c.store(row)
 	}
 	f := p.frame()
 	f.cached = cachedTask{c: *c, frame: f, weights: weights}
 	p.Run(c.Rows*c.Heads, &f.cached)
 	p.release(f)
+}
+
+// store puts the new key and value of a row in the caches.
+func (c *CachedAttention) store(row int) {
+	d, pos := c.Heads*c.HeadDim, int(c.Pos[row])
+	slot := int(c.Table[row*c.TableRow+pos])
+	if slot < 0 {
+		return
+	}
+	qkv, at := c.QKV[row*3*d:][:3*d], (slot*c.Length+pos)*d
+	copy(c.K[at:][:d], qkv[d:])
+	copy(c.V[at:][:d], qkv[2*d:])
+}
+
+// history is the query of one head of a row, and where the keys are that it looks at.
+func (c *CachedAttention) history(row, head int) (query []float32, table []int32) {
+	query = c.QKV[row*3*c.Heads*c.HeadDim+head*c.HeadDim:][:c.HeadDim]
+	return query, c.Table[row*c.TableRow:][:c.Pos[row]+1]
 }
 
 type cachedTask struct {
@@ -57,7 +83,7 @@ type cachedTask struct {
 func (t *cachedTask) Do(worker, i int) {
 	c := &t.c
 	row, head := i/c.Heads, i%c.Heads
-	n := c.Pos + 1
+	n := int(c.Pos[row]) + 1
 	if t.weights != nil {
 		w := t.weights[i*c.Length:][:c.Length]
 		clear(w[n:])
@@ -73,10 +99,10 @@ func (t *cachedTask) Do(worker, i int) {
 }
 
 // row computes one head of one row by the inner loops. w is scratch for the
-// probabilities [Pos+1], s for panelWidth + dotOutputs·HeadDim floats.
+// probabilities [Pos[row]+1], s for panelWidth + dotOutputs·HeadDim floats.
 func (c *CachedAttention) row(w, s []float32, row, head int) {
 	d, at := c.Heads*c.HeadDim, head*c.HeadDim
-	query, table := c.store(row, head)
+	query, table := c.history(row, head)
 	scores, gathered := s[:panelWidth], s[panelWidth:][:dotOutputs*c.HeadDim]
 	visible := false
 	for t := 0; t < len(table); t += dotOutputs {
@@ -131,21 +157,11 @@ func same(s []int32) bool {
 	return true
 }
 
-// store puts the new key and value of one head in the caches and returns its
-// query and the row's history.
-func (c *CachedAttention) store(row, head int) (query []float32, table []int32) {
-	d, at := c.Heads*c.HeadDim, head*c.HeadDim
-	qkv := c.QKV[row*3*d:][:3*d]
-	copy(c.K[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[d+at:])
-	copy(c.V[(row*c.Length+c.Pos)*d+at:][:c.HeadDim], qkv[2*d+at:])
-	return qkv[at:][:c.HeadDim], c.Table[row*c.TableRow:][:c.Pos+1]
-}
-
-// rowGeneric stores the new key and value of one head, computes the
-// probabilities w [Pos+1] and, if wanted, that head of Dst.
+// rowGeneric computes the probabilities w [Pos[row]+1] of one head of a row and, if
+// wanted, that head of Dst.
 func (c *CachedAttention) rowGeneric(w []float32, row, head int, values bool) {
 	d, at := c.Heads*c.HeadDim, head*c.HeadDim
-	query, table := c.store(row, head)
+	query, table := c.history(row, head)
 	scale := 1 / math.Sqrt(float64(c.HeadDim))
 	visible := 0
 	for t, slot := range table {

@@ -44,10 +44,9 @@ func (d *CPU) cachedAttention(o *op.CachedAttention, out Operand, in []Operand) 
 	if err != nil {
 		return nil, err
 	}
-	pos := ints(in[4])
 	c.Dst = floats(out)
-	return func() (err error) {
-		if c.Pos, err = o.Position(pos, c.Length); err != nil {
+	return func() error {
+		if err := o.Check(&c); err != nil {
 			return err
 		}
 		c.Run(d.pool)

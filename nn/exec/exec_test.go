@@ -84,7 +84,7 @@ var operators = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 	"CachedAttention": func(b *op.Builder, r *rand.Rand) *G.Node {
 		return b.CachedAttention(op.CachedAttentionArgs{
 			QKV: b.Bind("x", random(r, 2, 3*48)), K: b.Bind("k", random(r, 4, 7, 48)), V: b.Bind("v", random(r, 4, 7, 48)),
-			Table: b.Bind("t", op.TensorOf(ids(3, 1, -1, 0, 0, 0, 0, 3, 2, 2, 1, 0, 0, 0), 2, 7)), Pos: b.Bind("p", op.TensorOf(ids(3), 1)), Heads: 3,
+			Table: b.Bind("t", op.TensorOf(ids(3, 1, -1, 0, 0, 0, 0, 3, 2, 2, 0, 1, 3, 0), 2, 7)), Pos: b.Bind("p", op.TensorOf(ids(3, 5), 2)), Heads: 3,
 		})
 	},
 	"Patches": func(b *op.Builder, r *rand.Rand) *G.Node { return b.Patches(b.Bind("x", random(r, 2, 3, 11, 14)), 4) },
@@ -101,7 +101,7 @@ var operators = map[string]func(b *op.Builder, r *rand.Rand) *G.Node{
 		return b.Positions(b.Bind("x", random(r, 2, 5, 9)), b.Bind("t", random(r, 5, 9)), nil, op.Nowhere)
 	},
 	"PositionAt": func(b *op.Builder, r *rand.Rand) *G.Node {
-		return b.PositionAt(b.Bind("x", random(r, 3, 9)), b.Bind("t", random(r, 5, 9)), b.Bind("p", op.TensorOf(ids(4), 1)))
+		return b.PositionAt(b.Bind("x", random(r, 3, 9)), b.Bind("t", random(r, 5, 9)), b.Bind("p", op.TensorOf(ids(4, 0, 2), 3)))
 	},
 	"Rows":     func(b *op.Builder, r *rand.Rand) *G.Node { return b.Rows(b.Bind("x", random(r, 2, 5, 9)), 1, 4) },
 	"PickRow":  func(b *op.Builder, r *rand.Rand) *G.Node { return b.PickRow(b.Bind("x", random(r, 2, 5, 9)), 4) },

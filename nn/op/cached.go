@@ -10,18 +10,19 @@ import (
 	"github.com/seed-e0874532/coca/internal/kernel"
 )
 
-// CachedAttention is causal self-attention for one new token of each of R
-// rows, against caches of full length that it writes in place.
+// CachedAttention is causal self-attention for R new tokens, against caches of full
+// length that it writes in place.
 //
 //	qkv   [R, 3d]       fused projection of the new tokens
-//	k, v  [S, L, d]     caches; slot r receives row r's new key and value at the position
+//	k, v  [S, L, d]     caches
 //	table [R, L] int32  the slot that holds position t of row r's history, or −1: that key is hidden
-//	pos   [1] int32     the position of the new tokens, below L
+//	pos   [R] int32     the positions of the new tokens, below L
 //	y     [R, d]
 //
+// The new key and value of row r are stored at slot table[r, pos r] before any row looks at
+// them, so that rows may also be tokens of one history that follow one another.
 // A row that descends from another one shares its history through the table:
-// nothing is copied when beams are reordered. An entry is never overwritten
-// while the position only grows.
+// nothing is copied when beams are reordered.
 type CachedAttention struct {
 	core
 	Heads int
@@ -65,8 +66,8 @@ func (o *CachedAttention) sizes(s []tensor.Shape) (c kernel.CachedAttention, err
 	if o.Heads <= 0 || d%o.Heads != 0 {
 		return c, &ShapeError{o.kind, "qkv", fmt.Sprintf("a width that %d heads divide", o.Heads), qkv}
 	}
-	if len(k) != 3 || k[0] < rows || last(k) != d {
-		return c, &ShapeError{o.kind, "k", fmt.Sprintf("[S >= %d, L, %d]", rows, d), k}
+	if len(k) != 3 || last(k) != d {
+		return c, &ShapeError{o.kind, "k", fmt.Sprintf("[S, L, %d]", d), k}
 	}
 	if !v.Eq(k) {
 		return c, &ShapeError{o.kind, "v", fmt.Sprint(k), v}
@@ -74,30 +75,36 @@ func (o *CachedAttention) sizes(s []tensor.Shape) (c kernel.CachedAttention, err
 	if len(table) != 2 || table[0] != rows || table[1] != k[1] {
 		return c, &ShapeError{o.kind, "table", fmt.Sprintf("[%d, %d]", rows, k[1]), table}
 	}
-	if len(pos) != 1 || pos[0] != 1 {
-		return c, &ShapeError{o.kind, "pos", "[1]", pos}
+	if len(pos) != 1 || pos[0] != rows {
+		return c, &ShapeError{o.kind, "pos", fmt.Sprintf("[%d]", rows), pos}
 	}
 	return kernel.CachedAttention{Rows: rows, Heads: o.Heads, HeadDim: d / o.Heads, Slots: k[0], Length: k[1], TableRow: table[1]}, nil
 }
 
-// Arguments binds the operands to the kernel. Pos changes between runs and is
-// left to the caller, like Dst.
+// Arguments binds the operands to the kernel. Dst is left to the caller.
 func (o *CachedAttention) Arguments(s []tensor.Shape, data []any) (kernel.CachedAttention, error) {
 	c, err := o.sizes(s)
 	if err != nil {
 		return c, err
 	}
 	c.QKV, c.K, c.V = data[0].([]float32), data[1].([]float32), data[2].([]float32)
-	c.Table = data[3].([]int32)
+	c.Table, c.Pos = data[3].([]int32), data[4].([]int32)
 	return c, nil
 }
 
-// Position reads and checks the position operand.
-func (o *CachedAttention) Position(pos []int32, length int) (int, error) {
-	if pos[0] < 0 || int(pos[0]) >= length {
-		return 0, fmt.Errorf("%s: position: want 0 to %d, got %d", o.kind, length-1, pos[0])
+// Check reports positions and slots beyond the caches.
+func (o *CachedAttention) Check(c *kernel.CachedAttention) error {
+	for row, pos := range c.Pos {
+		if pos < 0 || int(pos) >= c.Length {
+			return fmt.Errorf("%s: position: want 0 to %d, got %d", o.kind, c.Length-1, pos)
+		}
+		for _, slot := range c.Table[row*c.TableRow:][:pos+1] {
+			if int(slot) >= c.Slots {
+				return fmt.Errorf("%s: slot: want at most %d, got %d", o.kind, c.Slots-1, slot)
+			}
+		}
 	}
-	return int(pos[0]), nil
+	return nil
 }
 
 // Do implements gorgonia.Op.
@@ -110,18 +117,22 @@ func (o *CachedAttention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 	if err != nil {
 		return nil, err
 	}
-	if c.Pos, err = o.Position(Ints(in[4]), c.Length); err != nil {
+	if err := o.Check(&c); err != nil {
 		return nil, err
 	}
 	dst, d := Floats(y), c.Heads*c.HeadDim
-	for row := range c.Rows {
-		at := (row*c.Length + c.Pos) * d
+	for row, pos := range c.Pos {
+		slot := c.Table[row*c.TableRow+int(pos)]
+		if slot < 0 {
+			continue
+		}
+		at := (int(slot)*c.Length + int(pos)) * d
 		copy(c.K[at:][:d], c.QKV[row*3*d+d:])
 		copy(c.V[at:][:d], c.QKV[row*3*d+2*d:])
 	}
-	p := make([]float64, c.Pos+1)
-	for row := range c.Rows {
-		history := c.Table[row*c.TableRow:][:c.Pos+1]
+	for row, pos := range c.Pos {
+		p := make([]float64, pos+1)
+		history := c.Table[row*c.TableRow:][:pos+1]
 		for h := range c.Heads {
 			query := c.QKV[row*3*d+h*c.HeadDim:][:c.HeadDim]
 			for t, slot := range history {
@@ -145,7 +156,7 @@ func (o *CachedAttention) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, erro
 	return y, nil
 }
 
-// Cost implements Operator: that of a full cache, since the position is data.
+// Cost implements Operator: that of full caches, since positions are data.
 func (o *CachedAttention) Cost(out tensor.Shape, in []tensor.Shape) Cost {
 	c, err := o.sizes(in)
 	if err != nil {

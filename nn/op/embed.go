@@ -223,8 +223,8 @@ func (o *Positions) Cost(out tensor.Shape, in []tensor.Shape) Cost {
 	return Cost{Flops: int64(volume(out)), Bytes: moved(out, out, in[0])}
 }
 
-// PositionAt adds one row of a table to every row: x [R, d], table [P, d],
-// pos [1] int32 → [R, d].
+// PositionAt adds a row of a table to each row: x [R, d], table [P, d],
+// pos [R] int32 → [R, d].
 type PositionAt struct{ core }
 
 // PositionAt applies the operator [PositionAt].
@@ -248,6 +248,9 @@ func (o *PositionAt) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if len(table) != 2 || table[1] != x[1] {
 		return nil, &ShapeError{"PositionAt", "table", fmt.Sprintf("[P, %d]", x[1]), table}
 	}
+	if pos := s[2]; len(pos) != 1 || pos[0] != x[0] {
+		return nil, &ShapeError{"PositionAt", "pos", fmt.Sprintf("[%d]", x[0]), pos}
+	}
 	return x.Clone(), nil
 }
 
@@ -261,14 +264,13 @@ func (o *PositionAt) UsePreallocDo(y G.Value, in ...G.Value) (G.Value, error) {
 
 // Run computes the operator on slices.
 func (o *PositionAt) Run(y, x, table []float32, pos []int32, d int) error {
-	p := int(pos[0])
-	if p < 0 || (p+1)*d > len(table) {
-		return fmt.Errorf("PositionAt: position: want 0 to %d, got %d", len(table)/d-1, p)
-	}
-	row := table[p*d:][:d]
-	for ; len(x) >= d; x, y = x[d:], y[d:] {
-		for i := range row {
-			y[i] = x[i] + row[i]
+	for r, p := range pos {
+		if p < 0 || (int(p)+1)*d > len(table) {
+			return fmt.Errorf("PositionAt: position: want 0 to %d, got %d", len(table)/d-1, p)
+		}
+		from, to := x[r*d:][:d], y[r*d:][:d]
+		for i, v := range table[int(p)*d:][:d] {
+			to[i] = from[i] + v
 		}
 	}
 	return nil

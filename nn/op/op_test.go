@@ -42,10 +42,16 @@ func TestShapesAreChecked(t *testing.T) {
 		}, "q"},
 		"cache": {func(b *op.Builder) *G.Node {
 			return b.CachedAttention(op.CachedAttentionArgs{
+				QKV: b.Bind("x", zeros(3, 12)), K: b.Bind("k", zeros(2, 5, 8)), V: b.Bind("v", zeros(2, 5, 8)),
+				Table: b.Input("t", tensor.Int32, 3, 5), Pos: b.Input("p", tensor.Int32, 3), Heads: 2,
+			})
+		}, "k"},
+		"cache's positions": {func(b *op.Builder) *G.Node {
+			return b.CachedAttention(op.CachedAttentionArgs{
 				QKV: b.Bind("x", zeros(3, 12)), K: b.Bind("k", zeros(2, 5, 4)), V: b.Bind("v", zeros(2, 5, 4)),
 				Table: b.Input("t", tensor.Int32, 3, 5), Pos: b.Input("p", tensor.Int32, 1), Heads: 2,
 			})
-		}, "k"},
+		}, "pos"},
 		"patches": {func(b *op.Builder) *G.Node { return b.Patches(b.Bind("x", zeros(1, 3, 3, 9)), 4) }, "pixels"},
 		"positions": {func(b *op.Builder) *G.Node {
 			return b.Positions(b.Bind("x", zeros(1, 4, 2)), b.Bind("t", zeros(3, 2)), nil, op.Nowhere)
